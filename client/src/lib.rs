@@ -1,0 +1,2 @@
+//! Leases warm upstream connections from wharfd.
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! The command-line tool's binary.
+
+fn main() {}

@@ -1,0 +1,4 @@
+//! Userspace TCP/IP as plain state machines, and the devices that carry its packets.
+
+pub mod stack;
+pub mod time;

@@ -1,0 +1,3 @@
+//! Many connections behind one address.
+
+pub mod stats;

@@ -1,0 +1,3 @@
+//! One command for each chore of this repository.
+
+fn main() {}
