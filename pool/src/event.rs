@@ -1,0 +1,76 @@
+//! What the pool wants done and what it has to tell. It never calls out; the owner polls.
+
+use crate::ids::{RouteId, SlotId, WaiterId};
+use crate::lease::Grant;
+use crate::token::{CloseCause, ConnectError, Refusal};
+
+/// Something for the owner of the pool to do or to pass on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event<C> {
+    /// Open a connection for `route`; answer with [`Pool::opened`](crate::Pool::opened) or
+    /// [`Pool::open_failed`](crate::Pool::open_failed).
+    Connect {
+        /// Names the attempt, and later the connection.
+        slot: SlotId,
+        /// Where to.
+        route: RouteId,
+    },
+    /// End the attempt at once; whatever comes of it is not taken any more.
+    Abandon {
+        /// The attempt. The slot is gone.
+        slot: SlotId,
+    },
+    /// The waiter has a lease.
+    Granted {
+        /// Who waited. The handle has ended.
+        waiter: WaiterId,
+        /// What it has.
+        grant: Grant<C>,
+    },
+    /// The waiter has none.
+    Refused {
+        /// Who waited. The handle has ended.
+        waiter: WaiterId,
+        /// Why.
+        refusal: Refusal,
+    },
+    /// Close the connection.
+    Close {
+        /// Its slot. After [`How::Reset`] the slot is gone; after [`How::Orderly`] it ends with
+        /// [`Pool::closed`](crate::Pool::closed).
+        slot: SlotId,
+        /// What to close.
+        connection: C,
+        /// Why.
+        cause: CloseCause,
+        /// In which way.
+        how: How,
+    },
+    /// Find out whether the peer is still there: the host may have slept past its patience.
+    /// Answer with [`Pool::probed`](crate::Pool::probed) or [`Pool::lost`](crate::Pool::lost);
+    /// silence closes it.
+    Probe {
+        /// Its slot.
+        slot: SlotId,
+        /// What to probe.
+        connection: C,
+    },
+}
+
+/// How a connection is to be closed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum How {
+    /// With a FIN; the transport says when it is through.
+    Orderly,
+    /// With a reset; its room is free already.
+    Reset,
+}
+
+/// Why an attempt to connect came to nothing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ConnectFailure {
+    /// What happened.
+    pub error: ConnectError,
+    /// The peer or the network gave a definite answer, so that waiting longer would not help.
+    pub hard: bool,
+}

@@ -1,0 +1,109 @@
+//! What passes between the pool and one who leases: the request, its outcome, the release.
+
+use crate::ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
+use crate::time::{Duration, Instant};
+use crate::token::{CloseCause, Refusal, Source};
+
+/// What a client asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// Where to.
+    pub route: RouteId,
+    /// Who asks.
+    pub client: ClientId,
+    /// Whose connections it may share.
+    pub key: KeyId,
+    /// Until when it waits, on the monotonic clock. A deadline that has passed takes only what is
+    /// there.
+    pub deadline: Instant,
+    /// Wants a connection that never carried a byte.
+    pub fresh: bool,
+    /// Takes only what is there, and starts no attempt to connect.
+    pub no_wait: bool,
+}
+
+/// What came of a request.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome<C> {
+    /// A connection is leased.
+    Granted(Grant<C>),
+    /// The answer comes as [`Event::Granted`](crate::Event::Granted) or
+    /// [`Event::Refused`](crate::Event::Refused).
+    Waiting(WaiterId),
+    /// There is none, for this reason.
+    Refused(Refusal),
+}
+
+/// A lease, and what its holder may want to know of the connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Grant<C> {
+    /// The right of use, given back by [`Pool::release`](crate::Pool::release).
+    pub lease: LeaseId,
+    /// The connection's place in the pool.
+    pub slot: SlotId,
+    /// The connection.
+    pub connection: C,
+    /// Where it came from.
+    pub source: Source,
+    /// From the request to the grant.
+    pub waited: Duration,
+    /// Since the connection was opened, suspended time included.
+    pub age: Duration,
+    /// How long it had been idle, suspended time included; zero unless it was.
+    pub idle: Duration,
+    /// Leases that used it before this one; with none it never carried a byte.
+    pub uses: u32,
+}
+
+/// In what condition a connection comes back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Condition {
+    /// All that was received is consumed, all that was written is sent and acknowledged, both
+    /// directions are open.
+    Reusable,
+    /// The lease sent nothing and received nothing.
+    Unused,
+    /// Reusable but for the acknowledgement of what was sent. [`Pool::settled`](crate::Pool::settled)
+    /// says when it came; without it the connection is closed at `until` (monotonic).
+    Settling {
+        /// The one deadline.
+        until: Instant,
+    },
+    /// Not to be used again, for this reason.
+    Spent(CloseCause),
+}
+
+/// What became of a released connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Released {
+    /// It is idle.
+    Kept,
+    /// It waits for the acknowledgement of what was sent, and counts as leased until then.
+    Settling,
+    /// A waiter has it.
+    HandedOn,
+    /// It is closed.
+    Closed(CloseCause),
+}
+
+/// In what state the cancelled waiter was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cancelled {
+    /// It waited; it is gone.
+    Waiting,
+    /// A connection had been given to it. It was not told, and the connection went on to the next.
+    Delivered,
+    /// A refusal had been given to it, of which it was not told.
+    Failed(Refusal),
+}
+
+/// Why there was nothing to cancel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CancelError {
+    /// The waiter has been told its outcome, or never was: release the lease that it was granted,
+    /// if it was.
+    #[error("the waiter has already been told its outcome")]
+    Ended,
+}

@@ -1,0 +1,83 @@
+//! Limits of the pool and of a route. Each has a name and a unit, and is looked at again wherever
+//! it counts: a changed limit needs no restart. The defaults are those of `configs/wharf.toml`.
+
+use crate::time::Duration;
+
+/// Part of `max_total` that connections may take which the pool has closed and the transport has
+/// not yet finished with: a tenth. Beyond it they are reset.
+pub(crate) const CLOSING_DIVISOR: usize = 10;
+
+/// Limits of the whole pool.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PoolConfig {
+    /// Connections at most, of all routes and in all states but closing.
+    pub max_total: usize,
+    /// Leases that may wait at most without an attempt to connect under way for them.
+    pub max_waiters_total: usize,
+    /// Attempts to connect at most at a time.
+    pub max_connecting_total: usize,
+    /// How long a suspect connection has to answer its probe.
+    pub probe_timeout: Duration,
+}
+
+impl Default for PoolConfig {
+    fn default() -> Self {
+        Self {
+            max_total: 16_384,
+            max_waiters_total: 8192,
+            max_connecting_total: 256,
+            probe_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+/// In which order idle connections are leased again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Reuse {
+    /// The last released first: what is not needed grows old and is reaped.
+    #[default]
+    Lifo,
+    /// The first released first: all are used alike.
+    Fifo,
+}
+
+/// Limits and habits of one route.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RouteConfig {
+    /// Connections at most, in all states but closing.
+    pub max_connections: usize,
+    /// Leases that may wait at most without an attempt to connect under way for them.
+    pub max_waiters: usize,
+    /// Leases of one client that may wait at most, counted over all routes.
+    pub max_waiters_per_client: usize,
+    /// Attempts to connect at most at a time.
+    pub max_connecting: usize,
+    /// How long one attempt to connect may take. It does not depend on any waiter's deadline;
+    /// zero is no limit.
+    pub connect_timeout: Duration,
+    /// How long a connection may be idle; zero is for ever.
+    pub idle_timeout: Duration,
+    /// How old a connection may become, less up to a tenth drawn once per connection; zero is for
+    /// ever.
+    pub max_lifetime: Duration,
+    /// How many leases a connection may serve; zero is any number.
+    pub max_uses: u32,
+    /// Which idle connection is leased first.
+    pub reuse: Reuse,
+}
+
+impl Default for RouteConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 256,
+            max_waiters: 1024,
+            max_waiters_per_client: 256,
+            max_connecting: 8,
+            connect_timeout: Duration::from_secs(3),
+            idle_timeout: Duration::from_secs(50),
+            max_lifetime: Duration::from_secs(600),
+            max_uses: 0,
+            reuse: Reuse::Lifo,
+        }
+    }
+}
