@@ -1,0 +1,84 @@
+//! One route's part of the pool: its limits, its idle connections, its waiters, its counts.
+
+use crate::ids::RouteId;
+use crate::limits::RouteConfig;
+use crate::list::List;
+use crate::slot::{ByKey, ByRoute};
+use crate::stats::{RouteStats, StateCounts};
+use crate::time::Instant;
+use crate::token::{CloseCause, ConnectError};
+use crate::waiters::OfRoute;
+
+/// Whether a route grants leases.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Phase {
+    Running,
+    /// No lease is granted any more; what is released is closed for this cause.
+    Draining(CloseCause),
+}
+
+/// One route.
+#[derive(Debug)]
+pub(crate) struct RoutePool {
+    pub(crate) id: RouteId,
+    pub(crate) config: RouteConfig,
+    pub(crate) phase: Phase,
+    /// The route goes when it is empty.
+    pub(crate) removed: bool,
+    pub(crate) connections: StateCounts,
+    /// Connections that the transport is still closing.
+    pub(crate) closing: usize,
+    /// Idle connections that were never leased.
+    pub(crate) unclaimed: List<ByKey>,
+    /// All idle connections, the last released first.
+    pub(crate) idle: List<ByRoute>,
+    /// Attempts to connect.
+    pub(crate) attempts: List<ByRoute>,
+    /// All waiters, the oldest first.
+    pub(crate) queue: List<OfRoute>,
+    /// How many they are.
+    pub(crate) waiting: usize,
+    /// The last attempt failed with this, when the next waiter's number was this. Nothing once an
+    /// attempt has succeeded.
+    pub(crate) failure: Option<(u64, ConnectError)>,
+    /// No attempt begins before this moment of monotonic time.
+    pub(crate) paused_until: Option<Instant>,
+    /// The route stands among those that the pool's limits stop.
+    pub(crate) blocked: bool,
+    /// The route stands among those whose idle connections are too many.
+    pub(crate) trimmed: bool,
+    pub(crate) stats: RouteStats,
+}
+
+impl RoutePool {
+    pub(crate) fn new(config: RouteConfig) -> Self {
+        Self {
+            id: RouteId::from_bits(0),
+            config,
+            phase: Phase::Running,
+            removed: false,
+            connections: StateCounts::default(),
+            closing: 0,
+            unclaimed: List::new(),
+            idle: List::new(),
+            attempts: List::new(),
+            queue: List::new(),
+            waiting: 0,
+            failure: None,
+            paused_until: None,
+            blocked: false,
+            trimmed: false,
+            stats: RouteStats::default(),
+        }
+    }
+
+    /// More waiters than attempts under way: rule E allows another.
+    pub(crate) const fn wants_connection(&self) -> bool {
+        self.connections.connecting < self.waiting
+    }
+
+    /// Nothing is left of it but its counters.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.connections.total() == 0 && self.closing == 0 && self.waiting == 0
+    }
+}

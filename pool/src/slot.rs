@@ -1,0 +1,187 @@
+//! A slot: room for one connection, from the attempt to connect until the transport is done with
+//! it.
+//!
+//! ```text
+//!   Connecting --opened--> Idle <----release, settled, probed----+
+//!       |                   |  |                                 |
+//!       |                   |  +---leap of the clock--> Suspect -+
+//!       |                   |                                    |
+//!       +-----opened--------+--lease--> Leased --release--> Settling
+//!                                                                :
+//!   from every state but Connecting: --close--> Closing --closed--> gone
+//! ```
+//!
+//! A slot is idle if and only if it stands in the three lists of idle connections: that of its
+//! key, that of its route, that of the pool.
+
+use crate::arena::NIL;
+use crate::ids::ClientId;
+use crate::list::{Chain, Link};
+use crate::time::{Duration, Instant};
+use crate::token::CloseCause;
+use crate::wheel::{Timed, Timer};
+
+/// What a slot is doing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    /// An attempt to connect is under way.
+    Connecting {
+        /// Since when, monotonic.
+        since: Instant,
+        /// Waiters with a lower number queued before the attempt began.
+        before: u64,
+    },
+    /// Ready to be leased, since this moment of boot time.
+    Idle { since: Instant },
+    /// In the hands of `owner`, since this moment of monotonic time.
+    Leased { owner: ClientId, since: Instant },
+    /// Released; closed at `until` (monotonic) unless what was sent is acknowledged.
+    Settling { until: Instant },
+    /// Being probed; closed at `until` (monotonic). Idle since this moment of boot time.
+    Suspect { since: Instant, until: Instant },
+    /// Closed; the transport is still busy with it.
+    Closing,
+}
+
+impl State {
+    /// Since when the connection has been idle, in boot time.
+    pub(crate) const fn idle_since(self) -> Option<Instant> {
+        match self {
+            Self::Idle { since } | Self::Suspect { since, .. } => Some(since),
+            Self::Connecting { .. }
+            | Self::Leased { .. }
+            | Self::Settling { .. }
+            | Self::Closing => None,
+        }
+    }
+}
+
+/// Room for one connection.
+#[derive(Debug)]
+pub(crate) struct Slot<C> {
+    pub(crate) state: State,
+    /// Index of its route.
+    pub(crate) route: u32,
+    /// Index of the group of its key; none before its first lease.
+    pub(crate) group: u32,
+    /// The connection, from the moment it is opened.
+    pub(crate) connection: Option<C>,
+    /// When it was opened, in boot time.
+    pub(crate) opened: Instant,
+    /// How much is taken from its lifetime, in 65536ths of a tenth.
+    pub(crate) shave: u16,
+    /// The count of clock leaps after which it was last known to be alive.
+    pub(crate) verified: u32,
+    /// The number of its present or last lease; zero before the first.
+    pub(crate) serial: u32,
+    /// Leases that used it.
+    pub(crate) uses: u32,
+    /// Why the transport ended it under its lease.
+    pub(crate) lost: Option<CloseCause>,
+    by_key: Link,
+    by_route: Link,
+    by_pool: Link,
+    timer: Timer,
+}
+
+impl<C: Copy> Slot<C> {
+    /// A slot whose attempt to connect begins.
+    pub(crate) fn connecting(route: u32, since: Instant, before: u64) -> Self {
+        Self {
+            state: State::Connecting { since, before },
+            route,
+            group: NIL,
+            connection: None,
+            opened: Instant::ORIGIN,
+            shave: 0,
+            verified: 0,
+            serial: 0,
+            uses: 0,
+            lost: None,
+            by_key: Link::default(),
+            by_route: Link::default(),
+            by_pool: Link::default(),
+            timer: Timer::default(),
+        }
+    }
+
+    /// The connection, of a slot that has one.
+    pub(crate) fn connection(&self) -> C {
+        self.connection.expect("a slot that was opened has its connection")
+    }
+
+    /// When its lifetime is over, in boot time, if `lifetime` limits it.
+    pub(crate) fn expires(&self, lifetime: Duration) -> Option<Instant> {
+        if lifetime.is_zero() {
+            return None;
+        }
+        let shaved = lifetime / 10 * u32::from(self.shave) / (u32::from(u16::MAX) + 1);
+        Some(self.opened + lifetime.saturating_sub(shaved))
+    }
+}
+
+/// The idle connections of one key, or the route's own.
+#[derive(Debug)]
+pub(crate) struct ByKey;
+/// A route's idle connections, or its attempts to connect.
+#[derive(Debug)]
+pub(crate) struct ByRoute;
+/// The pool's idle connections.
+#[derive(Debug)]
+pub(crate) struct ByPool;
+/// What a slot's state limits in time.
+#[derive(Debug)]
+pub(crate) struct SlotTimer;
+
+impl<C> Chain<Slot<C>> for ByKey {
+    fn link(slot: &Slot<C>) -> &Link {
+        &slot.by_key
+    }
+    fn link_mut(slot: &mut Slot<C>) -> &mut Link {
+        &mut slot.by_key
+    }
+}
+
+impl<C> Chain<Slot<C>> for ByRoute {
+    fn link(slot: &Slot<C>) -> &Link {
+        &slot.by_route
+    }
+    fn link_mut(slot: &mut Slot<C>) -> &mut Link {
+        &mut slot.by_route
+    }
+}
+
+impl<C> Chain<Slot<C>> for ByPool {
+    fn link(slot: &Slot<C>) -> &Link {
+        &slot.by_pool
+    }
+    fn link_mut(slot: &mut Slot<C>) -> &mut Link {
+        &mut slot.by_pool
+    }
+}
+
+impl<C> Timed<Slot<C>> for SlotTimer {
+    fn timer(slot: &Slot<C>) -> &Timer {
+        &slot.timer
+    }
+    fn timer_mut(slot: &mut Slot<C>) -> &mut Timer {
+        &mut slot.timer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_shortened_by_a_tenth_at_most() {
+        let lifetime = Duration::from_secs(600);
+        let mut slot = Slot::<u8>::connecting(0, Instant::ORIGIN, 0);
+        assert_eq!(slot.expires(lifetime), Some(Instant::ORIGIN + lifetime));
+        slot.shave = u16::MAX;
+        let shortest = Instant::ORIGIN + Duration::from_secs(540);
+        assert!(slot.expires(lifetime).is_some_and(|at| at > shortest));
+        assert!(slot.expires(lifetime).is_some_and(|at| at.since(shortest).as_millis() < 10));
+        assert_eq!(slot.expires(Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,82 @@
+//! Those who wait for a connection: in the order of their arrival, in the queue of their route
+//! and in the queue of their key.
+//!
+//! A connection that was never leased serves the head of the route's queue; one that was serves
+//! the head of its key's. A waiter leaves both queues at once, from wherever it stands, when it is
+//! served, refused or cancelled; its record lives on until it has been told.
+
+use crate::ids::{ClientId, LeaseId};
+use crate::list::{Chain, Link};
+use crate::time::Instant;
+use crate::token::Refusal;
+use crate::wheel::{Timed, Timer};
+
+/// How far a waiter has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Progress {
+    /// In both queues.
+    Waiting,
+    /// It has a lease, and is yet to be told.
+    Delivered(LeaseId),
+    /// It is refused, and is yet to be told.
+    Failed(Refusal),
+}
+
+/// One who waits.
+#[derive(Debug)]
+pub(crate) struct Waiter {
+    pub(crate) progress: Progress,
+    /// Index of its route.
+    pub(crate) route: u32,
+    /// Index of the group of its key.
+    pub(crate) group: u32,
+    pub(crate) client: ClientId,
+    /// Wants a connection that never carried a byte.
+    pub(crate) fresh: bool,
+    /// Its number in the order of arrival, over all routes.
+    pub(crate) number: u64,
+    /// Monotonic.
+    pub(crate) arrived: Instant,
+    /// Monotonic.
+    pub(crate) deadline: Instant,
+    pub(crate) of_route: Link,
+    pub(crate) of_key: Link,
+    pub(crate) timer: Timer,
+}
+
+/// The queue of a route.
+#[derive(Debug)]
+pub(crate) struct OfRoute;
+/// The queue of a key: one for those who take any connection, one for those who want a fresh one.
+#[derive(Debug)]
+pub(crate) struct OfKey;
+/// A waiter's deadline.
+#[derive(Debug)]
+pub(crate) struct Deadline;
+
+impl Chain<Waiter> for OfRoute {
+    fn link(waiter: &Waiter) -> &Link {
+        &waiter.of_route
+    }
+    fn link_mut(waiter: &mut Waiter) -> &mut Link {
+        &mut waiter.of_route
+    }
+}
+
+impl Chain<Waiter> for OfKey {
+    fn link(waiter: &Waiter) -> &Link {
+        &waiter.of_key
+    }
+    fn link_mut(waiter: &mut Waiter) -> &mut Link {
+        &mut waiter.of_key
+    }
+}
+
+impl Timed<Waiter> for Deadline {
+    fn timer(waiter: &Waiter) -> &Timer {
+        &waiter.timer
+    }
+    fn timer_mut(waiter: &mut Waiter) -> &mut Timer {
+        &mut waiter.timer
+    }
+}

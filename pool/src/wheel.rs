@@ -1,0 +1,201 @@
+//! A timer wheel: arming, disarming and firing cost the same with any number of timers.
+//!
+//! Eight levels of 64 buckets, which is room for every instant there is; a bucket of level n spans 64^n ticks. A timer stands in the level of
+//! the highest six bits in which its tick differs from the present, and moves down as the present
+//! reaches its bucket. The nodes stand in what they time, so that nothing is allocated.
+//!
+//! Timers fire in the order of their ticks, up to one tick late and never early. One step handles
+//! one timer, so that the caller decides how much one turn may take.
+
+use crate::arena::Arena;
+use crate::list::{Chain, Link, List};
+use crate::time::Instant;
+
+/// A tick is 2^20 ns, a little over 1 ms: half of what a deadline may be late.
+const TICK_SHIFT: u32 = 20;
+/// A tick has 44 bits: 64 of nanoseconds less 20. Eight levels are room for 48.
+const LEVELS: usize = 8;
+const LEVEL_BITS: u32 = 6;
+const BUCKETS: usize = 1 << LEVEL_BITS;
+
+/// The node of one timer, kept by what it times.
+#[derive(Clone, Copy, Default, Debug)]
+pub(crate) struct Timer {
+    link: Link,
+    /// When it fires; nothing while it is not armed.
+    tick: Option<u64>,
+    level: u8,
+    bucket: u8,
+}
+
+/// A kind of timer, which knows where its node stands in a `T`.
+pub(crate) trait Timed<T> {
+    fn timer(owner: &T) -> &Timer;
+    fn timer_mut(owner: &mut T) -> &mut Timer;
+}
+
+/// The lists of a wheel run through its timers' nodes.
+#[derive(Debug)]
+struct Through<K>(K);
+
+impl<K: Timed<T>, T> Chain<T> for Through<K> {
+    fn link(member: &T) -> &Link {
+        &K::timer(member).link
+    }
+
+    fn link_mut(member: &mut T) -> &mut Link {
+        &mut K::timer_mut(member).link
+    }
+}
+
+#[derive(Debug)]
+struct Level<K> {
+    /// A bit for each bucket that is not empty.
+    occupied: u64,
+    buckets: [List<Through<K>>; BUCKETS],
+}
+
+/// What one step of the wheel did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Step {
+    /// The timer of this owner is due. It is not armed any more.
+    Fired(u32),
+    /// A timer moved closer.
+    Moved,
+    /// Nothing is due.
+    Rest,
+}
+
+/// All timers of one kind.
+#[derive(Debug)]
+pub(crate) struct Wheel<K> {
+    /// The present: every timer before it has fired.
+    tick: u64,
+    levels: [Level<K>; LEVELS],
+}
+
+impl<K> Wheel<K> {
+    pub(crate) fn new() -> Self {
+        let level = || Level { occupied: 0, buckets: [const { List::new() }; BUCKETS] };
+        Self { tick: 0, levels: core::array::from_fn(|_| level()) }
+    }
+
+    /// Arms the timer of `index` for `at`, unless it already fires no later.
+    ///
+    /// A timer that fires too early costs one look; one that is moved at every use costs more.
+    pub(crate) fn arm_by<T>(&mut self, arena: &mut Arena<T>, index: u32, at: Instant)
+    where
+        K: Timed<T>,
+    {
+        let tick = ceil(at).max(self.tick);
+        if K::timer(&arena[index]).tick.is_some_and(|armed| armed <= tick) {
+            return;
+        }
+        self.disarm(arena, index);
+        self.insert(arena, index, tick);
+    }
+
+    /// Disarms the timer of `index`, if it is armed.
+    pub(crate) fn disarm<T>(&mut self, arena: &mut Arena<T>, index: u32)
+    where
+        K: Timed<T>,
+    {
+        let timer = K::timer_mut(&mut arena[index]);
+        if timer.tick.take().is_none() {
+            return;
+        }
+        let (level, bucket) = (timer.level, timer.bucket);
+        let level = &mut self.levels[usize::from(level)];
+        let list = &mut level.buckets[usize::from(bucket)];
+        list.unlink(arena, index);
+        if list.is_empty() {
+            level.occupied &= !(1 << bucket);
+        }
+    }
+
+    /// Handles one timer that is due at `now`.
+    pub(crate) fn step<T>(&mut self, arena: &mut Arena<T>, now: Instant) -> Step
+    where
+        K: Timed<T>,
+    {
+        let present = floor(now).max(self.tick);
+        let Some((start, level, bucket)) = self.next_bucket() else {
+            self.tick = present;
+            return Step::Rest;
+        };
+        if start > present {
+            self.tick = present;
+            return Step::Rest;
+        }
+        self.tick = start.max(self.tick);
+        let index = self.levels[level].buckets[bucket].front().expect("an occupied bucket");
+        let tick = K::timer(&arena[index]).tick.expect("what is in a bucket is armed");
+        self.disarm(arena, index);
+        if tick <= self.tick {
+            return Step::Fired(index);
+        }
+        self.insert(arena, index, tick);
+        Step::Moved
+    }
+
+    /// When [`Wheel::step`] next has something to do.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let (start, ..) = self.next_bucket()?;
+        Some(Instant::from_nanos(start.saturating_mul(1 << TICK_SHIFT)))
+    }
+
+    fn insert<T>(&mut self, arena: &mut Arena<T>, index: u32, tick: u64)
+    where
+        K: Timed<T>,
+    {
+        let (level, bucket) = self.place_of(tick);
+        let timer = K::timer_mut(&mut arena[index]);
+        (timer.tick, timer.level, timer.bucket) = (Some(tick), level, bucket);
+        let level = &mut self.levels[usize::from(level)];
+        level.occupied |= 1 << bucket;
+        level.buckets[usize::from(bucket)].push_back(arena, index);
+    }
+
+    /// Level and bucket of `tick`, which is not before the present.
+    fn place_of(&self, tick: u64) -> (u8, u8) {
+        let differing = (self.tick ^ tick) | (BUCKETS as u64 - 1);
+        let level = (63 - differing.leading_zeros()) / LEVEL_BITS;
+        let bucket = (tick >> (level * LEVEL_BITS)) & (BUCKETS as u64 - 1);
+        let small = |number: u64| u8::try_from(number).expect("below 64");
+        (small(u64::from(level)), small(bucket))
+    }
+
+    /// The first tick of the next bucket that is not empty, its level and number. Of two that
+    /// begin together the upper is taken, whose timers have yet to be sorted in.
+    fn next_bucket(&self) -> Option<(u64, usize, usize)> {
+        let mut next: Option<(u64, usize, usize)> = None;
+        for (number, level) in self.levels.iter().enumerate() {
+            if level.occupied == 0 {
+                continue;
+            }
+            let shift = LEVEL_BITS * u32::try_from(number).expect("eight levels");
+            let present = self.tick >> shift;
+            let here = u32::try_from(present & (BUCKETS as u64 - 1)).expect("below 64");
+            let ahead = u64::from(level.occupied.rotate_right(here).trailing_zeros());
+            let start = (present + ahead) << shift;
+            let bucket = usize::try_from((present + ahead) % BUCKETS as u64).expect("below 64");
+            if next.is_none_or(|(best, ..)| start.max(self.tick) <= best) {
+                next = Some((start.max(self.tick), number, bucket));
+            }
+        }
+        next
+    }
+}
+
+/// The first tick that is not before `at`.
+fn ceil(at: Instant) -> u64 {
+    at.as_nanos().div_ceil(1 << TICK_SHIFT)
+}
+
+/// The last tick that is not after `at`.
+fn floor(at: Instant) -> u64 {
+    at.as_nanos() >> TICK_SHIFT
+}
+
+#[cfg(test)]
+mod tests;
