@@ -17,7 +17,7 @@ pub enum Event<C> {
     },
     /// End the attempt at once; whatever comes of it is not taken any more.
     Abandon {
-        /// The attempt. The slot is gone.
+        /// The attempt. The slot is gone; the owner may never have heard of it.
         slot: SlotId,
     },
     /// The waiter has a lease.

@@ -12,7 +12,8 @@ pub(crate) const CLOSING_DIVISOR: usize = 10;
 pub struct PoolConfig {
     /// Connections at most, of all routes and in all states but closing.
     pub max_total: usize,
-    /// Leases that may wait at most without an attempt to connect under way for them.
+    /// Leases that may wait at most, on all routes. One for which an attempt to connect begins is
+    /// let in beyond it.
     pub max_waiters_total: usize,
     /// Attempts to connect at most at a time.
     pub max_connecting_total: usize,
@@ -46,7 +47,8 @@ pub enum Reuse {
 pub struct RouteConfig {
     /// Connections at most, in all states but closing.
     pub max_connections: usize,
-    /// Leases that may wait at most without an attempt to connect under way for them.
+    /// Leases that may wait at most. One for which an attempt to connect begins is let in beyond
+    /// it, so that zero means: connect or refuse, but never queue.
     pub max_waiters: usize,
     /// Leases of one client that may wait at most, counted over all routes.
     pub max_waiters_per_client: usize,

@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 
 use crate::histogram::{CONNECT_BOUNDS, Histogram, LEASE_HOLD_BOUNDS, LEASE_WAIT_BOUNDS};
 use crate::ids::RouteId;
+use crate::slot::State;
 use crate::time::Duration;
 use crate::token::{
     CloseCause, ConnectError, ConnectOutcome, OpenCause, Refusal, ReleaseError, ReleaseResult,
@@ -208,12 +209,26 @@ impl StateCounts {
     /// Those that are connections: all but the attempts.
     #[must_use]
     pub const fn live(&self) -> usize {
-        self.idle
-            + self.leased
-            + self.settling
-            + self.quarantined
-            + self.suspect
-            + self.draining
+        self.idle + self.leased + self.settling + self.quarantined + self.suspect + self.draining
+    }
+
+    /// The number of those in `state`, which is not closing.
+    pub(crate) fn of_mut(&mut self, state: State, draining: bool) -> &mut usize {
+        match state {
+            State::Connecting { .. } => &mut self.connecting,
+            State::Idle { .. } => &mut self.idle,
+            State::Leased { .. } if draining => &mut self.draining,
+            State::Leased { .. } => &mut self.leased,
+            State::Settling { .. } => &mut self.settling,
+            State::Suspect { .. } => &mut self.suspect,
+            State::Closing => unreachable!("a closing connection counts against no limit"),
+        }
+    }
+
+    /// Counts `leased` of those that are leased as draining.
+    pub(crate) const fn drain(&mut self, leased: usize) {
+        self.leased -= leased;
+        self.draining += leased;
     }
 }
 

@@ -1,0 +1,284 @@
+//! The pool: routes, connections, waiters, and the rules between them (POOL.md, section 2).
+//!
+//! Decide, change, say what happened; never call out. Every method is told the time, changes the
+//! state, and leaves what is to be done in a queue that [`Pool::poll_event`] empties.
+//!
+//! Invariants, which hold whenever no method runs:
+//!
+//! - No limit is passed. What a lowered limit leaves over is closed as soon as nobody uses it.
+//! - Nobody waits while an idle connection is there that he may use (rules H and B).
+//! - Nobody is stopped by a limit alone while his route has an idle connection: the least recently
+//!   used one is evicted. The same holds for the limit of the whole pool, over all routes (F).
+//! - A waiter ends once: granted, refused or cancelled (W, P). A connection ends once, with one
+//!   cause; opened less closed is what is there.
+//! - A connection that served one key serves no other.
+//!
+//! It is not: a transport (it knows a connection as a handle `C`), a clock, or a resolver.
+
+mod connect;
+mod idle;
+mod operate;
+mod reaper;
+mod release;
+mod report;
+mod retire;
+mod serve;
+
+use std::collections::VecDeque;
+
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
+
+use crate::arena::{Arena, NIL};
+use crate::blocked::Blocked;
+use crate::event::Event;
+use crate::group::Groups;
+use crate::ids::{ClientId, RouteId, SlotId, WaiterId};
+use crate::lease::{CancelError, Cancelled, Condition, Outcome, Request};
+use crate::limits::{PoolConfig, RouteConfig};
+use crate::list::List;
+use crate::random::Random;
+use crate::route_pool::{Phase, RoutePool};
+use crate::slot::{ByPool, Slot, SlotTimer, State};
+use crate::stats::{PoolStats, StateCounts};
+use crate::time::{Instant, Now};
+use crate::token::{Refusal, Source};
+use crate::waiters::{Deadline, Progress, Waiter};
+use crate::wheel::Wheel;
+
+/// A pool of connections by route.
+///
+/// `C` names a connection to its owner. See the [crate's documentation](crate) for an example.
+#[derive(Debug)]
+pub struct Pool<C> {
+    config: PoolConfig,
+    phase: Phase,
+    routes: Arena<RoutePool>,
+    slots: Arena<Slot<C>>,
+    waiters: Arena<Waiter>,
+    groups: Groups,
+    /// How many leases of a client wait.
+    clients: HashMap<ClientId, usize, FixedState>,
+    /// All idle connections, the last released first.
+    idle: List<ByPool>,
+    connections: StateCounts,
+    closing: usize,
+    waiting: usize,
+    /// Routes that a limit of the pool stops.
+    blocked: Blocked,
+    /// Routes with more idle connections than they may keep.
+    trims: VecDeque<RouteId>,
+    /// Routes that paused after a failure, in the order in which they go on.
+    pauses: VecDeque<(Instant, RouteId)>,
+    timers: Wheel<SlotTimer>,
+    deadlines: Wheel<Deadline>,
+    /// How far boot time is ahead of monotonic time, in nanoseconds; nothing before the first call.
+    lead: Option<i128>,
+    /// How often boot time leapt ahead: the host slept.
+    leaps: u32,
+    /// The monotonic time of the last call.
+    seen: Instant,
+    /// The number of the last lease.
+    serial: u32,
+    /// The number of the next waiter.
+    next_waiter: u64,
+    random: Random,
+    events: VecDeque<Event<C>>,
+    stats: PoolStats,
+}
+
+impl<C: Copy> Pool<C> {
+    /// An empty pool without routes. All that is drawn by lot is drawn from `seed`.
+    #[must_use]
+    pub fn new(config: PoolConfig, seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        Self {
+            config,
+            phase: Phase::Running,
+            routes: Arena::new(),
+            slots: Arena::new(),
+            waiters: Arena::new(),
+            groups: Groups::new(random.next()),
+            clients: HashMap::with_hasher(FixedState::with_seed(random.next())),
+            idle: List::new(),
+            connections: StateCounts::default(),
+            closing: 0,
+            waiting: 0,
+            blocked: Blocked::default(),
+            trims: VecDeque::new(),
+            pauses: VecDeque::new(),
+            timers: Wheel::new(),
+            deadlines: Wheel::new(),
+            lead: None,
+            leaps: 0,
+            seen: Instant::ORIGIN,
+            serial: 0,
+            next_waiter: 0,
+            random,
+            events: VecDeque::new(),
+            stats: PoolStats::default(),
+        }
+    }
+
+    /// Leases a connection: an idle one, or a place among those who wait.
+    ///
+    /// Never blocks. A waiter hears again through [`Event::Granted`] or [`Event::Refused`], soon
+    /// after its deadline at the latest. An attempt to connect that begins on its behalf belongs
+    /// to the route: whichever connection is free first serves it.
+    pub fn lease(&mut self, now: Now, request: Request) -> Outcome<C> {
+        self.observe(now);
+        let Some(route) = self.find_route(request.route) else {
+            self.stats.lease_failures.add(Refusal::Draining);
+            return Outcome::Refused(Refusal::Draining);
+        };
+        if self.routes[route].phase != Phase::Running {
+            return self.refuse_at_once(route, Refusal::Draining);
+        }
+        if let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
+            self.claim(slot, request.key);
+            let grant = self.grant(now, slot, request.client, now.monotonic, Source::Idle);
+            return Outcome::Granted(grant);
+        }
+        if request.no_wait || request.deadline <= now.monotonic {
+            return self.refuse_at_once(route, Refusal::QueueTimeout);
+        }
+        if let Err(refusal) = self.admit(now, route, request.client) {
+            return self.refuse_at_once(route, refusal);
+        }
+        let waiter = self.enqueue(now, route, request);
+        self.use_room(now, route);
+        Outcome::Waiting(self.waiter_id(waiter))
+    }
+
+    /// Withdraws one who waits. No event names it any more.
+    ///
+    /// If a connection was on its way to it, that goes on to the next, as if released unused.
+    ///
+    /// # Errors
+    ///
+    /// [`CancelError::Ended`] if its outcome was polled before.
+    pub fn cancel(&mut self, now: Now, waiter: WaiterId) -> Result<Cancelled, CancelError> {
+        self.observe(now);
+        let found = self.waiters.get(waiter.index, waiter.generation);
+        let progress = found.ok_or(CancelError::Ended)?.progress;
+        match progress {
+            Progress::Waiting => {
+                let route = self.waiters[waiter.index].route;
+                self.unqueue(waiter.index);
+                self.waiters.remove(waiter.index);
+                self.count_refusal(route, Refusal::Cancelled);
+                Ok(Cancelled::Waiting)
+            }
+            Progress::Delivered(lease) => {
+                self.waiters.remove(waiter.index);
+                let route = self.slots[lease.index].route;
+                self.stats.cancels_after_offer += 1;
+                self.routes[route].stats.cancels_after_offer += 1;
+                self.take_back(now, lease.index, Condition::Unused);
+                Ok(Cancelled::Delivered)
+            }
+            Progress::Failed(refusal) => {
+                self.waiters.remove(waiter.index);
+                Ok(Cancelled::Failed(refusal))
+            }
+        }
+    }
+
+    /// The next thing to do or to pass on. Call until there is none, after every other call.
+    pub fn poll_event(&mut self) -> Option<Event<C>> {
+        loop {
+            let event = self.events.pop_front()?;
+            let wanted = match event {
+                Event::Granted { waiter, .. } | Event::Refused { waiter, .. } => self.tell(waiter),
+                Event::Connect { slot, .. } | Event::Probe { slot, .. } => self.is_live(slot),
+                Event::Abandon { .. } | Event::Close { .. } => true,
+            };
+            if wanted {
+                return Some(event);
+            }
+        }
+    }
+
+    /// Ends the record of a waiter that is being told; nothing if it was cancelled.
+    fn tell(&mut self, waiter: WaiterId) -> bool {
+        let waits = self.waiters.get(waiter.index, waiter.generation).is_some();
+        if waits {
+            self.waiters.remove(waiter.index);
+        }
+        waits
+    }
+
+    fn is_live(&self, slot: SlotId) -> bool {
+        self.slots.get(slot.index, slot.generation).is_some()
+    }
+
+    fn find_route(&self, route: RouteId) -> Option<u32> {
+        self.routes.get(route.index, route.generation)?;
+        Some(route.index)
+    }
+
+    fn slot_id(&self, index: u32) -> SlotId {
+        SlotId { index, generation: self.slots.generation(index) }
+    }
+
+    fn waiter_id(&self, index: u32) -> WaiterId {
+        WaiterId { index, generation: self.waiters.generation(index) }
+    }
+
+    /// Changes a slot's state, along the diagram in `slot.rs`, and the counts with it.
+    fn enter(&mut self, index: u32, next: State) {
+        let state = self.slots[index].state;
+        assert!(is_edge(state, next), "no way from {state:?} to {next:?}");
+        self.tally(index, |count| *count -= 1);
+        self.slots[index].state = next;
+        self.tally(index, |count| *count += 1);
+    }
+
+    /// Changes the counts to which a slot belongs.
+    fn tally(&mut self, index: u32, change: fn(&mut usize)) {
+        let slot = &self.slots[index];
+        let route = &mut self.routes[slot.route];
+        if slot.state == State::Closing {
+            change(&mut route.closing);
+            change(&mut self.closing);
+            return;
+        }
+        let draining = slot.lost.is_some() || route.phase != Phase::Running;
+        change(route.connections.of_mut(slot.state, draining));
+        change(self.connections.of_mut(slot.state, draining));
+    }
+
+    /// Takes a slot out for good; its room is free, and its handle finds nothing.
+    fn free(&mut self, index: u32) {
+        self.tally(index, |count| *count -= 1);
+        self.timers.disarm(&mut self.slots, index);
+        let slot = self.slots.remove(index);
+        self.groups.leave(slot.group);
+        self.bury(slot.route);
+    }
+
+    /// Forgets a route that was removed and of which nothing is left.
+    fn bury(&mut self, route: u32) {
+        let pool = &self.routes[route];
+        if pool.removed && pool.is_empty() {
+            self.routes.remove(route);
+        }
+    }
+}
+
+/// The edges of the diagram in `slot.rs`.
+const fn is_edge(from: State, to: State) -> bool {
+    match from {
+        State::Connecting { .. } => {
+            matches!(to, State::Idle { .. } | State::Leased { .. } | State::Closing)
+        }
+        State::Idle { .. } => {
+            matches!(to, State::Leased { .. } | State::Suspect { .. } | State::Closing)
+        }
+        State::Leased { .. } | State::Settling { .. } => !matches!(to, State::Connecting { .. }),
+        State::Suspect { .. } => {
+            matches!(to, State::Idle { .. } | State::Leased { .. } | State::Closing)
+        }
+        State::Closing => false,
+    }
+}

@@ -1,0 +1,95 @@
+//! Idle connections. Each stands in three lists: of its key, for the lease; of its route and of
+//! the pool, in the order in which they became idle, for eviction and for lowered limits.
+
+use super::{NIL, Now, Pool, State};
+use crate::event::{Event, How};
+use crate::group::Group;
+use crate::ids::KeyId;
+use crate::limits::Reuse;
+use crate::list::List;
+use crate::slot::ByKey;
+
+/// Connections that one lease looks at, at most, before it goes on as if there were none: as many
+/// as one turn may reap.
+const LOOKS_MAX: usize = super::reaper::REAP_MAX;
+
+impl<C: Copy> Pool<C> {
+    /// Takes out the idle connection that a lease of `key` gets. What is past its time on the way
+    /// to it is closed, what may not have survived a sleep of the host is probed.
+    pub(super) fn take_idle(
+        &mut self,
+        now: Now,
+        route: u32,
+        key: KeyId,
+        fresh: bool,
+    ) -> Option<u32> {
+        for _ in 0..LOOKS_MAX {
+            let index = self.pick_idle(route, key, fresh)?;
+            if let Some(cause) = self.expiry(now, index) {
+                self.close(now, index, cause, How::Orderly);
+            } else if self.slots[index].verified != self.leaps {
+                self.leave_idle(index);
+                self.suspect(now, index);
+            } else {
+                self.leave_idle(index);
+                return Some(index);
+            }
+        }
+        None
+    }
+
+    /// The idle connection that a lease of `key` would get: one of its own that carried bytes
+    /// before one that did not, and either before one that belongs to nobody yet.
+    fn pick_idle(&self, route: u32, key: KeyId, fresh: bool) -> Option<u32> {
+        let pool = &self.routes[route];
+        let end = |list: &List<ByKey>| match pool.config.reuse {
+            Reuse::Lifo => list.front(),
+            Reuse::Fifo => list.back(),
+        };
+        let own = self.groups.find(route, key).and_then(|group| {
+            let group: &Group = self.groups.at(group);
+            let used = if fresh { None } else { end(&group.used) };
+            used.or_else(|| end(&group.unused))
+        });
+        own.or_else(|| end(&pool.unclaimed))
+    }
+
+    /// Sets a connection idle that stands in no list. One that was suspect has been idle all along.
+    pub(super) fn set_idle(&mut self, now: Now, index: u32) {
+        let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
+        self.enter(index, State::Idle { since });
+        let slot = &self.slots[index];
+        let (route, group, uses) = (slot.route, slot.group, slot.uses);
+        let shelf = match group {
+            NIL => &mut self.routes[route].unclaimed,
+            _ => self.groups.at_mut(group).shelf(uses),
+        };
+        shelf.push_front(&mut self.slots, index);
+        self.routes[route].idle.push_front(&mut self.slots, index);
+        self.idle.push_front(&mut self.slots, index);
+        self.rearm(now, index);
+    }
+
+    /// Takes an idle connection out of its lists; what it becomes is the caller's to say.
+    pub(super) fn leave_idle(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let (route, group, uses) = (slot.route, slot.group, slot.uses);
+        let shelf = match group {
+            NIL => &mut self.routes[route].unclaimed,
+            _ => self.groups.at_mut(group).shelf(uses),
+        };
+        shelf.unlink(&mut self.slots, index);
+        self.routes[route].idle.unlink(&mut self.slots, index);
+        self.idle.unlink(&mut self.slots, index);
+    }
+
+    /// Asks for a probe of a connection that stands in no list: rule T.
+    pub(super) fn suspect(&mut self, now: Now, index: u32) {
+        let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
+        let until = now.monotonic + self.config.probe_timeout;
+        self.enter(index, State::Suspect { since, until });
+        self.rearm(now, index);
+        let connection = self.slots[index].connection();
+        self.events.push_back(Event::Probe { slot: self.slot_id(index), connection });
+    }
+}
