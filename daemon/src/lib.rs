@@ -1,3 +1,3 @@
 //! The daemon that owns a host's upstream TCP connections.
 
-
+pub mod config;
