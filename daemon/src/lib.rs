@@ -1,3 +1,5 @@
 //! The daemon that owns a host's upstream TCP connections.
 
 pub mod config;
+pub mod control;
+pub mod snapshot;
