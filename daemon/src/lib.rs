@@ -2,4 +2,5 @@
 
 pub mod config;
 pub mod control;
+pub mod metrics;
 pub mod snapshot;

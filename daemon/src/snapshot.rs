@@ -246,6 +246,15 @@ impl Distribution {
         self.sum = self.sum.saturating_add(duration);
     }
 
+    /// Adds the values of another distribution with the same bounds.
+    pub fn absorb(&mut self, other: &Self) {
+        assert_eq!(self.bounds_us, other.bounds_us, "distributions added up have the same bounds");
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.sum = self.sum.saturating_add(other.sum);
+    }
+
     /// The upper bounds, in microseconds.
     pub fn bounds_us(&self) -> &'static [u64] {
         self.bounds_us
@@ -385,6 +394,13 @@ mod tests {
         assert_eq!(distribution.quantile_us(990), Some(100));
         assert_eq!(distribution.quantile_us(1_000), None);
         assert_eq!(Distribution::default().quantile_us(990), None);
+    }
+
+    #[test]
+    fn distributions_with_the_same_bounds_add_up() {
+        let mut sum = Distribution::from_counts(&[10], &[1, 2], Duration::from_secs(1));
+        sum.absorb(&Distribution::from_counts(&[10], &[3, 4], Duration::from_secs(2)));
+        assert_eq!(sum, Distribution::from_counts(&[10], &[4, 6], Duration::from_secs(3)));
     }
 
     #[test]
