@@ -24,7 +24,7 @@ pub enum Malformed {
     /// One piece of a larger datagram: this stack does not reassemble.
     #[error("fragment")]
     Fragment,
-    /// More IPv6 extension headers than we walk.
+    /// More IPv6 extension headers than [`EXTENSION_HEADERS_MAX`](super::ipv6::EXTENSION_HEADERS_MAX).
     #[error("too many extension headers")]
     TooManyHeaders,
     /// An IPv6 option or routing header that asks whoever does not know it to drop the packet.
