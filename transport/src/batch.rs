@@ -37,13 +37,14 @@ impl PacketBatch {
     /// Appends a packet of up to `max_len` bytes: `write` fills the room it is given and says how
     /// many bytes the packet has; 0 means that there is none after all.
     ///
-    /// Returns whether a packet was appended. `write` is not called when there is no room.
+    /// Returns whether a packet was appended. `write` is not called when the batch is full, or
+    /// `max_len` is over the length that the batch was made for.
     ///
     /// # Panics
     ///
     /// If `write` claims more bytes than it was given.
     pub fn push_with(&mut self, max_len: usize, write: impl FnOnce(&mut [u8]) -> usize) -> bool {
-        if self.ends.len() == self.capacity {
+        if self.is_full() || max_len > self.packet_max {
             return false;
         }
         let start = self.used();
@@ -75,10 +76,10 @@ impl PacketBatch {
         self.ends.clear();
     }
 
-    /// Whether a packet of the longest length might not fit any more.
+    /// Whether it holds as many packets as it takes.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.ends.len() == self.capacity || self.bytes.len() - self.used() < self.packet_max
+        self.ends.len() == self.capacity
     }
 
     /// Whether there are no packets.
@@ -192,10 +193,9 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         let mut batch = PacketBatch::new(2, 4);
-        assert!(batch.push(b"12345"));
-        assert!(batch.is_full(), "the longest packet would not fit");
-        assert!(batch.push(b"123"));
-        assert!(!batch.push(b"1"));
+        assert!(!batch.push(b"12345"));
+        assert!(batch.push(b"1234") && batch.push(b"5678"));
+        assert!(!batch.push(b"9"));
         assert_eq!(batch.len(), 2);
     }
 
