@@ -55,6 +55,7 @@ counters! {
     ip_in_receives: "IP packets received, those in error included.",
     ip_in_hdr_errors: "IP packets dropped for a malformed header or a bad header checksum.",
     ip_in_addr_errors: "IP packets dropped because they were not for an address of the stack.",
+    ip_in_mcast_pkts: "IP packets dropped because they went to a multicast or broadcast address.",
     ip_in_unknown_protos: "IP packets dropped because of their protocol.",
     ip_fragments_dropped: "IP fragments dropped: the stack does not reassemble.",
     ip_out_requests: "IP packets sent.",
@@ -63,6 +64,8 @@ counters! {
     icmp_in_echos: "ICMP echo requests received.",
     icmp_out_echo_reps: "ICMP echo replies sent.",
     icmp_in_dest_unreachs: "ICMP destination-unreachable messages accepted.",
+    icmp_out_limited: "ICMP echo replies not sent because their budget was spent.",
+    out_replies_limited: "Segments for no live connection left unanswered because the budget for answers was spent.",
 }
 
 #[cfg(test)]
