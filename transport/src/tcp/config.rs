@@ -1,0 +1,141 @@
+//! Limits and switches of one connection.
+
+use crate::time::Duration;
+use crate::wire::SeqNumber;
+
+/// Largest buffer a connection may have: half of what a window of scale 14 can offer, so that
+/// sequence arithmetic has room to spare (RFC 7323, section 2.3).
+const BUFFER_MAX: usize = 1 << 29;
+
+/// What a connection may use, and how it behaves. The default suits request and response over paths
+/// up to a few hundred milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Most bytes received and not read yet; the window offered to the peer at most.
+    pub receive_buffer: usize,
+    /// Most bytes written and not acknowledged yet.
+    pub send_buffer: usize,
+    /// Whether to offer window scaling: RFC 7323, section 2.
+    pub window_scale: bool,
+    /// Whether to offer selective acknowledgements: RFC 2018.
+    pub sack: bool,
+    /// Whether to offer timestamps: RFC 7323, section 3.
+    pub timestamps: bool,
+    /// Whether to hold small segments back while text is unacknowledged: RFC 9293, section 3.7.4.
+    /// Off by default: what writes here are bridges, which hand over whole reads.
+    pub nagle: bool,
+    /// Longest delay of an acknowledgement. RFC 9293, section 3.8.6.3 allows 500 ms; 40 ms is Linux's.
+    pub delayed_ack: Duration,
+    /// RTO before the first measurement. RFC 6298, section 2: 1 s.
+    pub rto_initial: Duration,
+    /// Lower bound of RTO. RFC 6298, section 2.4 asks for 1 s; 200 ms is Linux's, above the delayed
+    /// acknowledgements of the peers we meet.
+    pub rto_min: Duration,
+    /// Upper bound of RTO. RFC 6298, section 2.5: at least 60 s.
+    pub rto_max: Duration,
+    /// How often a SYN is sent again before the attempt fails.
+    pub syn_retries: u8,
+    /// R2 of RFC 9293, section 3.8.3 in retransmissions: how often a segment is sent again before the
+    /// connection is given up. 15 last about 15 minutes, above the 100 s it asks for.
+    pub retries: u8,
+    /// Probing of idle connections; none if absent: RFC 9293, section 3.8.4.
+    pub keepalive: Option<Keepalive>,
+    /// How long written bytes may stay unacknowledged; `None` leaves it to `retries`: RFC 5482.
+    pub user_timeout: Option<Duration>,
+    /// Length of TIME-WAIT. RFC 9293 asks for 2 MSL, 4 minutes; 60 s is Linux's.
+    pub time_wait: Duration,
+    /// How long a connection without owner may go without progress before it is reset.
+    pub orphan_timeout: Duration,
+}
+
+/// When and how often an idle connection is probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keepalive {
+    /// Silence before the first probe.
+    pub idle: Duration,
+    /// Time between probes.
+    pub interval: Duration,
+    /// Probes that may go unanswered.
+    pub probes: u8,
+}
+
+/// What a connection is given at its birth by those who know its tuple and its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// ISS: the initial sequence number (see [`super::Isn`]).
+    pub isn: SeqNumber,
+    /// Added to the clock in every timestamp, so that it tells nothing of the host's uptime: RFC 7323,
+    /// section 5.4 (see [`super::timestamp_offset`]).
+    pub timestamp_offset: u32,
+    /// Largest text of one packet on this path: the MSS that we announce, and send at most.
+    pub mss: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            receive_buffer: 256 << 10,
+            send_buffer: 256 << 10,
+            window_scale: true,
+            sack: true,
+            timestamps: true,
+            nagle: false,
+            delayed_ack: Duration::from_millis(40),
+            rto_initial: Duration::from_secs(1),
+            rto_min: Duration::from_millis(200),
+            rto_max: Duration::from_secs(60),
+            syn_retries: 6,
+            retries: 15,
+            keepalive: None,
+            user_timeout: None,
+            time_wait: Duration::from_secs(60),
+            orphan_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Config {
+    /// The same within what sequence arithmetic can bear: buffers of 1 byte to 512 MiB.
+    #[must_use]
+    pub(super) fn bounded(self) -> Self {
+        Self {
+            receive_buffer: self.receive_buffer.clamp(1, BUFFER_MAX),
+            send_buffer: self.send_buffer.clamp(1, BUFFER_MAX),
+            ..self
+        }
+    }
+
+    /// The shift that lets 16 bits express the whole receive buffer: RFC 7323, section 2.3.
+    pub(super) fn receive_shift(&self) -> u8 {
+        if !self.window_scale {
+            return 0;
+        }
+        (0..crate::wire::options::WINDOW_SCALE_MAX)
+            .find(|shift| self.receive_buffer >> shift <= usize::from(u16::MAX))
+            .unwrap_or(crate::wire::options::WINDOW_SCALE_MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shift_is_the_least_that_covers_the_buffer() {
+        for (buffer, shift) in
+            [(1, 0), (65_535, 0), (65_536, 1), (256 << 10, 3), (1 << 20, 5), (BUFFER_MAX, 14)]
+        {
+            let config = Config { receive_buffer: buffer, ..Config::default() };
+            assert_eq!(config.receive_shift(), shift, "{buffer}");
+            let without = Config { window_scale: false, ..config };
+            assert_eq!(without.receive_shift(), 0);
+        }
+    }
+
+    #[test]
+    fn absurd_buffers_are_bounded() {
+        let config = Config { receive_buffer: 0, send_buffer: usize::MAX, ..Config::default() };
+        let bounded = config.bounded();
+        assert_eq!((bounded.receive_buffer, bounded.send_buffer), (1, BUFFER_MAX));
+    }
+}

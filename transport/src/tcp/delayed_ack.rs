@@ -1,0 +1,139 @@
+//! When to acknowledge: RFC 9293, section 3.8.6.3; RFC 5681, section 4.2.
+//!
+//! At least every second full segment, after 40 ms at most; at once at the start of a connection, so that
+//! the peer's slow start is not held up, and whenever something is out of the ordinary. A pure
+//! acknowledgement is never acknowledged.
+
+use crate::wire::SeqNumber;
+
+/// Segments acknowledged at once at the start. Linux's number: an initial window and a half.
+const QUICK_ACKS: u8 = 16;
+
+/// How much hurry there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Not,
+    /// With the next segment, or when the timer says so.
+    Later,
+    Now,
+}
+
+/// What a new segment of text asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hurry {
+    /// An acknowledgement at once.
+    Now,
+    /// Let the timer run.
+    Later,
+}
+
+/// The acknowledgement we owe.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DelayedAck {
+    due: Due,
+    /// Text taken since the last acknowledgement, in bytes.
+    unacknowledged: u32,
+    quick_left: u8,
+    /// Largest text seen in one segment: what "full" means for this peer.
+    full: u32,
+    /// Last.ACK.sent of RFC 7323, section 4.3.
+    pub(super) last_sent: SeqNumber,
+}
+
+impl DelayedAck {
+    /// Nothing owed.
+    pub(super) const fn new() -> Self {
+        Self {
+            due: Due::Not,
+            unacknowledged: 0,
+            quick_left: QUICK_ACKS,
+            full: 0,
+            last_sent: SeqNumber::new(0),
+        }
+    }
+
+    /// A segment brought `bytes` of text in order.
+    pub(super) fn on_text(&mut self, bytes: u32) -> Hurry {
+        self.full = self.full.max(bytes);
+        self.unacknowledged = self.unacknowledged.saturating_add(bytes);
+        let second_full = self.unacknowledged >= self.full.saturating_mul(2);
+        if self.quick_left > 0 || second_full {
+            self.quick_left = self.quick_left.saturating_sub(1);
+            self.demand();
+        }
+        if self.due == Due::Now {
+            return Hurry::Now;
+        }
+        self.due = Due::Later;
+        Hurry::Later
+    }
+
+    /// Something asks for an acknowledgement at once.
+    pub(super) fn demand(&mut self) {
+        self.due = Due::Now;
+    }
+
+    /// The connection was idle: the peer may be back in slow start.
+    pub(super) fn on_idle(&mut self) {
+        self.quick_left = QUICK_ACKS;
+    }
+
+    /// Whether an acknowledgement has to leave now, even by itself.
+    pub(super) fn is_due_now(&self) -> bool {
+        self.due == Due::Now
+    }
+
+    /// Whether one is owed at all.
+    pub(super) fn is_owed(&self) -> bool {
+        self.due != Due::Not
+    }
+
+    /// A segment that acknowledges up to `ack` has left.
+    pub(super) fn on_sent(&mut self, ack: SeqNumber) {
+        self.due = Due::Not;
+        self.unacknowledged = 0;
+        self.last_sent = ack;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after_start() -> DelayedAck {
+        let mut acks = DelayedAck::new();
+        for _ in 0..QUICK_ACKS {
+            assert_eq!(acks.on_text(1000), Hurry::Now);
+            acks.on_sent(SeqNumber::new(1));
+        }
+        acks
+    }
+
+    #[test]
+    fn every_second_full_segment_is_acknowledged() {
+        let mut acks = after_start();
+        for _ in 0..10 {
+            assert_eq!(acks.on_text(1000), Hurry::Later);
+            assert!(acks.is_owed() && !acks.is_due_now());
+            assert_eq!(acks.on_text(1000), Hurry::Now);
+            acks.on_sent(SeqNumber::new(1));
+            assert!(!acks.is_owed());
+        }
+    }
+
+    #[test]
+    fn small_segments_wait_for_the_timer() {
+        let mut acks = after_start();
+        for _ in 0..19 {
+            assert_eq!(acks.on_text(100), Hurry::Later);
+        }
+        assert_eq!(acks.on_text(100), Hurry::Now);
+    }
+
+    #[test]
+    fn a_demand_is_not_softened_by_later_text() {
+        let mut acks = after_start();
+        acks.demand();
+        assert_eq!(acks.on_text(1), Hurry::Now);
+    }
+}

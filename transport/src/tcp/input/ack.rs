@@ -1,0 +1,189 @@
+//! Fifth, check the ACK field: RFC 9293, section 3.10.7.4; RFC 5961, section 5.
+
+use crate::stack::stats::Stats;
+use crate::time::Instant;
+use crate::wire::{Segment, SeqNumber};
+
+use super::super::connection::Connection;
+use super::super::event::{CloseReason, Mark};
+use super::super::state::State;
+use super::super::timers::Timer;
+use super::super::{byte_len, sequence_len};
+use super::Discard;
+
+impl Connection {
+    pub(super) fn process_ack(
+        &mut self,
+        now: Instant,
+        seg: &Segment<'_>,
+        stats: &mut Stats,
+    ) -> Result<(), Discard> {
+        if !seg.flags.ack {
+            return Err(Discard::Silently);
+        }
+        if self.state() == State::SynReceived {
+            self.complete_passive_open(now, seg)?;
+        } else if !self.snd.is_plausible_ack(seg.ack) {
+            return Err(Discard::Challenge);
+        }
+        let sacked = self.take_sack(seg);
+        if seg.ack.after(self.snd.una) {
+            self.advance_una(now, seg);
+        } else {
+            self.check_duplicate(seg, sacked, stats);
+        }
+        self.take_window(now, seg);
+        self.check_answer(seg);
+        self.after_fin_acked(now)
+    }
+
+    /// SYN-RECEIVED: an acceptable acknowledgement opens the connection, any other is reset.
+    fn complete_passive_open(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
+        if !(seg.ack.after(self.snd.una) && seg.ack.at_or_before(self.snd.nxt)) {
+            self.pending.reset_bare(seg.ack);
+            return Err(Discard::Done);
+        }
+        let flight = self.snd.flight();
+        self.snd.una = self.snd.iss + 1;
+        self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window) << self.snd.shift);
+        self.on_new_ack(now, 0, flight, seg.options.timestamps.map(|ts| ts.echo));
+        self.enter(now, State::Established);
+        Ok(())
+    }
+
+    /// SEG.ACK is above SND.UNA: what it covers has arrived.
+    fn advance_una(&mut self, now: Instant, seg: &Segment<'_>) {
+        let flight = self.snd.flight();
+        let acked = seg.ack.offset_from(self.snd.una);
+        let text = byte_len(self.text_within(seg.ack));
+        self.send_buffer.release(text);
+        self.figures.bytes_acked += u64::from(sequence_len(text));
+        self.snd.una = seg.ack;
+        if self.snd.nxt.before(seg.ack) {
+            // The byte of a window probe was taken.
+            self.snd.nxt = seg.ack;
+        }
+        self.on_new_ack(now, acked, flight, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_progress(now);
+    }
+
+    /// Bytes of text from SND.UNA up to `ack`: without our FIN.
+    fn text_within(&self, ack: SeqNumber) -> u32 {
+        let acked = ack.offset_from(self.snd.first_byte());
+        let fin_covered =
+            self.snd.fin.is_some_and(|fin| ack.after(fin) && self.snd.una.at_or_before(fin));
+        acked - u32::from(fin_covered)
+    }
+
+    /// Something has arrived: what waits for progress starts anew.
+    fn on_progress(&mut self, now: Instant) {
+        if let Some(timeout) = self.config.user_timeout {
+            if self.send_buffer.is_empty() {
+                self.timers.stop(Timer::User);
+            } else {
+                self.timers.set(Timer::User, now + timeout);
+            }
+        }
+        if self.orphaned && self.timers.is_armed(Timer::Orphan) {
+            self.restart_orphan_timer(now);
+        }
+        if self.send_buffer.is_empty() && self.snd.flight() == 0 {
+            self.events.raise(Mark::Acknowledged);
+        }
+        // A third of the buffer: few wake-ups, and the path does not run dry meanwhile.
+        if self.write_blocked && self.send_buffer.room() >= self.send_buffer.limit().div_ceil(3) {
+            self.write_blocked = false;
+            self.events.raise(Mark::Writable);
+        }
+    }
+
+    /// A duplicate acknowledgement, by the definition of RFC 5681, section 2; or by that of RFC 6675, section 2,
+    /// if it reports text above SND.UNA: then the window field does not matter.
+    fn check_duplicate(&mut self, seg: &Segment<'_>, sacked: bool, stats: &mut Stats) {
+        let window = u32::from(seg.window) << self.snd.shift;
+        let repeats = seg.ack == self.snd.una
+            && self.snd.flight() > 0
+            && seg.text.is_empty()
+            && !seg.flags.fin
+            && (sacked || window == self.snd.wnd);
+        // Whoever answers our probes of a closed window repeats itself too, and reports no loss.
+        if repeats && window > 0 {
+            self.on_duplicate_ack(sacked, stats);
+        }
+    }
+
+    /// Whether the segment reports text above what it acknowledges; what lies outside our numbers is ignored.
+    fn take_sack(&mut self, seg: &Segment<'_>) -> bool {
+        if !self.sack_permitted {
+            return false;
+        }
+        let mut above = false;
+        for (left, right) in seg.options.sack.iter() {
+            let ours = left.before(right)
+                && left.at_or_after(seg.ack)
+                && left.at_or_after(self.snd.una)
+                && right.at_or_before(self.snd.max);
+            if ours {
+                self.lease.on_sack(right);
+                above = true;
+            }
+        }
+        above
+    }
+
+    /// The peer's window. If it opens, what waited for it may go; if it stays closed but the peer answers, the
+    /// connection is not given up (RFC 9293, section 3.8.6.1, MUST-37).
+    fn take_window(&mut self, now: Instant, seg: &Segment<'_>) {
+        if seg.ack.before(self.snd.una) {
+            return;
+        }
+        let window = u32::from(seg.window) << self.snd.shift;
+        let updated = self.snd.update_window(seg.seq, seg.ack, window);
+        if self.snd.wnd == 0 {
+            self.recovery.retries = 0;
+        } else if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
+            self.pending.window_probe = false;
+            self.timers.set(Timer::Persist, now + self.rtt.rto());
+        }
+    }
+
+    /// The answer to a repeated last byte: nothing is under way in either direction.
+    fn check_answer(&mut self, seg: &Segment<'_>) {
+        let settled = seg.seq == self.rcv.nxt
+            && seg.ack == self.snd.nxt
+            && seg.text.is_empty()
+            && !seg.flags.fin;
+        if self.lease.awaits_answer && !self.pending.repeat && settled {
+            self.lease.awaits_answer = false;
+            self.events.raise(Mark::Answered);
+        }
+    }
+
+    /// Our FIN is acknowledged: FIN-WAIT-1 goes on to FIN-WAIT-2, CLOSING to TIME-WAIT, LAST-ACK to CLOSED. An
+    /// acknowledgement that does not cover it moves nothing.
+    fn after_fin_acked(&mut self, now: Instant) -> Result<(), Discard> {
+        if !self.snd.fin_acked() {
+            return Ok(());
+        }
+        match self.state() {
+            State::FinWait1 => self.enter(now, State::FinWait2),
+            State::Closing => {
+                self.enter(now, State::TimeWait);
+                return Err(Discard::Done);
+            }
+            State::LastAck => {
+                self.fail(CloseReason::Normal);
+                return Err(Discard::Done);
+            }
+            State::Closed
+            | State::Listen
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait2
+            | State::CloseWait
+            | State::TimeWait => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! SEGMENT ARRIVES: RFC 9293, section 3.10.7, one file per part of it.
+//!
+//! CLOSED is `closed`, LISTEN `listen`, SYN-SENT `syn_sent`; `other_states` has the eight steps, of which
+//! the fifth fills `ack` and the seventh and eighth `text`. A step lets the segment pass on or ends its
+//! processing with a [`Discard`], which says what it has earned.
+
+mod ack;
+pub mod closed;
+mod listen;
+mod other_states;
+mod syn_sent;
+mod text;
+
+use crate::stack::stats::Stats;
+use crate::time::Instant;
+use crate::wire::Segment;
+
+use super::connection::Connection;
+use super::state::State;
+use super::time_wait::Verdict;
+
+/// Why the processing of a segment ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Discard {
+    /// Outside the window: answered, so that a peer which is behind catches up; one without text within the
+    /// budget alone, so that two ends do not answer each other for ever.
+    Unacceptable { has_text: bool },
+    /// PAWS: answered.
+    Old,
+    /// May be an attack: answered within the budget (RFC 5961).
+    Challenge,
+    /// Earns nothing.
+    Silently,
+    /// It has been dealt with: a reset that counted, or a segment that was answered by one.
+    Done,
+}
+
+impl Connection {
+    pub(super) fn segment_arrives(&mut self, now: Instant, seg: &Segment<'_>, stats: &mut Stats) {
+        let result = match self.state() {
+            State::Closed | State::Listen => Err(Discard::Silently),
+            State::SynSent => self.syn_sent(now, seg, stats),
+            State::TimeWait => self.in_time_wait(now, seg),
+            State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => self.other_states(now, seg, stats),
+        };
+        if let Err(discard) = result {
+            self.discard(now, discard, stats);
+        }
+    }
+
+    /// Gives a segment that went no further what it has earned.
+    fn discard(&mut self, now: Instant, discard: Discard, stats: &mut Stats) {
+        if discard == Discard::Done {
+            return;
+        }
+        stats.discarded_segs += 1;
+        match discard {
+            Discard::Unacceptable { has_text: true } => self.acks.demand(),
+            Discard::Unacceptable { has_text: false } => {
+                if self.challenges.spend(now) {
+                    self.acks.demand();
+                }
+            }
+            Discard::Old => {
+                stats.paws_estab += 1;
+                self.acks.demand();
+            }
+            Discard::Challenge => {
+                if self.challenges.spend(now) {
+                    stats.challenge_acks += 1;
+                    self.acks.demand();
+                }
+            }
+            Discard::Silently | Discard::Done => {}
+        }
+    }
+
+    /// TIME-WAIT, by its record. A connection may be reopened only by whoever has the listener, so here a new
+    /// SYN is ignored.
+    fn in_time_wait(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
+        let Some(record) = &mut self.remains else { return Err(Discard::Silently) };
+        match record.handle_segment(now, seg) {
+            Verdict::Reply(_) => {
+                let expires = record.expires();
+                self.timers.set(super::timers::Timer::TimeWait, expires);
+                self.acks.demand();
+                Ok(())
+            }
+            Verdict::Ignore | Verdict::Reopen => Err(Discard::Silently),
+        }
+    }
+}

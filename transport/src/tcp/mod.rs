@@ -1,0 +1,58 @@
+//! One TCP connection as a pure state machine.
+//!
+//! RFC 9293 and its family: 6298 (retransmission timer), 5681 and 6582 (congestion control, fast
+//! retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK, as receiver), 5961 (blind
+//! attacks), 6528 (initial sequence numbers), 1337 and 6191 (TIME-WAIT), 5927 (ICMP).
+//!
+//! A [`Connection`] is told the time and handed parsed segments; it gives out segments, events and
+//! the time of its next timer. It owns no clock, socket, thread or lock, and allocates nothing per
+//! segment. It does not know its own addresses and ports: whoever carries its segments does.
+//!
+//! Not here: listeners, the SYN queue, ports, the table of TIME-WAITs ([`crate::stack`]); urgent data
+//! (RFC 6093 advises against it: the pointer is ignored, the bytes are ordinary text); security
+//! labels (RFC 9293, appendix A.1).
+
+mod assembler;
+mod challenge;
+mod config;
+mod congestion;
+mod connection;
+mod delayed_ack;
+mod error;
+mod event;
+mod info;
+pub mod input;
+mod isn;
+mod lease;
+mod loss;
+mod output;
+mod owner;
+mod rcv;
+mod rtt;
+mod send_buffer;
+mod snd;
+mod state;
+mod time_wait;
+mod timeout;
+mod timers;
+mod timestamps;
+
+pub use config::{Config, Keepalive, Start};
+pub use connection::Connection;
+pub use error::{Read, ReadError, WriteError};
+pub use event::{CloseReason, Event};
+pub use info::Info;
+pub use isn::{Isn, timestamp_offset};
+pub use lease::{LeaseFigures, Quiescence};
+pub use state::State;
+pub use time_wait::{TimeWait, Verdict};
+
+/// A length in sequence numbers. Buffers are bounded far below 2^32, so it always fits.
+fn sequence_len(bytes: usize) -> u32 {
+    u32::try_from(bytes).expect("buffers are bounded at 1 GiB")
+}
+
+/// A length in bytes of memory.
+fn byte_len(numbers: u32) -> usize {
+    usize::try_from(numbers).expect("usize has at least 32 bits here")
+}

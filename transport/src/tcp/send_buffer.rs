@@ -1,0 +1,155 @@
+//! Bytes written and not acknowledged yet.
+//!
+//! A ring that grows at need and is given back when the connection has been quiet. Bytes leave it by
+//! acknowledgement alone, so that a retransmission carries the same bytes however it is cut. What is
+//! lent out is the ring's two halves; nothing is copied a second time.
+
+use std::collections::VecDeque;
+
+use crate::wire::Text;
+
+/// Least memory taken at once, in bytes: one request.
+const GROWTH_MIN: usize = 2048;
+
+/// The ring. Its first byte is the one after the last that was acknowledged.
+#[derive(Debug)]
+pub(super) struct SendBuffer {
+    bytes: VecDeque<u8>,
+    /// Most bytes it may hold.
+    limit: usize,
+    /// Most bytes held since it was last empty.
+    peak: usize,
+    /// The peak before that: what to reserve at once, rather than grow step by step.
+    expected: usize,
+    /// The byte acknowledged last: what a repeat sends once the ring is empty.
+    last_released: Option<[u8; 1]>,
+}
+
+impl SendBuffer {
+    /// An empty ring without memory.
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { bytes: VecDeque::new(), limit, peak: 0, expected: 0, last_released: None }
+    }
+
+    /// Bytes held.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether no byte is held.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Bytes that still fit.
+    pub(super) fn room(&self) -> usize {
+        self.limit - self.bytes.len()
+    }
+
+    /// Most bytes it may hold.
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Takes as many of `bytes` as fit, and says how many.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> usize {
+        let taken = bytes.len().min(self.room());
+        let needed = self.bytes.len() + taken;
+        if needed > self.bytes.capacity() {
+            let wanted =
+                needed.max(self.expected).max(GROWTH_MIN).next_power_of_two().min(self.limit);
+            self.bytes.reserve_exact(wanted.max(needed) - self.bytes.len());
+        }
+        self.bytes.extend(&bytes[..taken]);
+        self.peak = self.peak.max(needed);
+        taken
+    }
+
+    /// At most `len` bytes from `offset` on, counted from the first byte held.
+    pub(super) fn text(&self, offset: usize, len: usize) -> Text<'_> {
+        let (head, tail) = self.bytes.as_slices();
+        Text { head, tail }.skip(offset).take(len)
+    }
+
+    /// Lets the first `count` bytes go: they are acknowledged.
+    pub(super) fn release(&mut self, count: usize) {
+        assert!(count <= self.bytes.len(), "acknowledged bytes that were never written");
+        if let Some(last) = count.checked_sub(1).and_then(|last| self.bytes.get(last)) {
+            self.last_released = Some([*last]);
+        }
+        if count == self.bytes.len() {
+            self.clear();
+        } else {
+            self.bytes.drain(..count);
+        }
+    }
+
+    /// Lets everything go, and the memory with it. An emptied ring is as good as none: a request that
+    /// follows takes its room in one piece, by what the last one needed.
+    pub(super) fn clear(&mut self) {
+        self.bytes = VecDeque::new();
+        self.expected = core::mem::take(&mut self.peak);
+    }
+
+    /// The byte that was acknowledged last, if any ever was.
+    pub(super) fn last_released(&self) -> Option<&[u8]> {
+        self.last_released.as_ref().map(<[u8; 1]>::as_slice)
+    }
+
+    /// Memory held, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(text: Text<'_>) -> Vec<u8> {
+        text.bytes().collect()
+    }
+
+    #[test]
+    fn takes_what_fits_and_lends_it_across_the_seam() {
+        let mut buffer = SendBuffer::new(4096);
+        let first: Vec<u8> = (0..=255).cycle().take(3000).collect();
+        assert_eq!(buffer.push(&first), 3000);
+        buffer.release(2500);
+        assert_eq!(buffer.last_released(), first.get(2499..2500));
+        assert_eq!(buffer.push(&first), 3000);
+        assert_eq!(collect(buffer.text(0, 500)), first[2500..]);
+        assert_eq!(collect(buffer.text(500, 3000)), first);
+        assert_eq!(buffer.push(&first), 4096 - 3500);
+        assert_eq!(buffer.room(), 0);
+        assert_eq!(buffer.push(&first), 0);
+    }
+
+    #[test]
+    fn an_empty_buffer_holds_no_memory_but_keeps_the_last_byte() {
+        let mut buffer = SendBuffer::new(1 << 20);
+        assert_eq!(buffer.memory(), 0);
+        buffer.push(&[7; 100_000]);
+        assert!(buffer.memory() >= 100_000);
+        buffer.release(100_000);
+        assert_eq!(buffer.memory(), 0);
+        assert_eq!(buffer.last_released(), Some([7].as_slice()));
+        assert!(buffer.is_empty());
+    }
+
+    #[test]
+    fn memory_never_passes_the_limit() {
+        let mut buffer = SendBuffer::new(3000);
+        for _ in 0..100 {
+            buffer.push(&[1; 70]);
+        }
+        assert_eq!(buffer.len(), 3000);
+        assert!(buffer.memory() <= 3000, "{}", buffer.memory());
+    }
+
+    #[test]
+    #[should_panic(expected = "never written")]
+    fn releasing_more_than_was_written_is_a_broken_promise() {
+        SendBuffer::new(10).release(1);
+    }
+}

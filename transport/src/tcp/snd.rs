@@ -1,0 +1,222 @@
+//! Send sequence space: RFC 9293, section 3.3.1.
+//!
+//! ```text
+//!              1         2          3          4
+//!         ──────────┬──────────┬──────────┬──────────
+//!                SND.UNA    SND.NXT    SND.UNA+SND.WND
+//!  1 acknowledged   2 in flight   3 may be sent   4 not yet allowed
+//! ```
+//!
+//! SND.MAX is SND.NXT, or one more while a window probe's byte is out: a probe does not advance SND.NXT,
+//! so that our acknowledgements stay acceptable to a peer whose window is closed, and two such peers do
+//! not acknowledge each other for ever (RFC 9293, appendix A.2).
+
+use crate::wire::SeqNumber;
+
+/// Segment size to assume of a peer that names none: RFC 9293, section 3.7.1 (IPv4's; safe for both).
+pub(super) const MSS_DEFAULT: u16 = 536;
+
+/// Least segment size believed: a peer that names less would cost us a packet for a few bytes.
+pub(super) const MSS_MIN: u16 = 48;
+
+/// SND.*, and what the peer has told us about its receiver.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Snd {
+    /// ISS: initial send sequence number.
+    pub(super) iss: SeqNumber,
+    /// SND.UNA: first number not acknowledged.
+    pub(super) una: SeqNumber,
+    /// SND.NXT: next number to be sent.
+    pub(super) nxt: SeqNumber,
+    /// SND.MAX: first number that has never left.
+    pub(super) max: SeqNumber,
+    /// SND.WND in bytes, scaled.
+    pub(super) wnd: u32,
+    /// SND.WL1: SEG.SEQ of the last window update.
+    pub(super) wl1: SeqNumber,
+    /// SND.WL2: SEG.ACK of the last window update.
+    pub(super) wl2: SeqNumber,
+    /// MAX.SND.WND: largest window the peer ever offered, in bytes (RFC 5961, section 5.2).
+    pub(super) max_wnd: u32,
+    /// Snd.Wind.Shift: what the peer's windows are shifted by.
+    pub(super) shift: u8,
+    /// Number of our FIN, once the owner has finished. It never changes afterwards.
+    pub(super) fin: Option<SeqNumber>,
+    /// Largest text of one segment, options not yet taken off, in bytes: what both sides allow.
+    pub(super) mss: u16,
+}
+
+impl Snd {
+    /// Before the SYN is sent.
+    pub(super) const fn new(iss: SeqNumber, mss: u16) -> Self {
+        Self {
+            iss,
+            una: iss,
+            nxt: iss,
+            max: iss,
+            wnd: 0,
+            wl1: iss,
+            wl2: iss,
+            max_wnd: 0,
+            shift: 0,
+            fin: None,
+            mss,
+        }
+    }
+
+    /// FlightSize: numbers sent and not acknowledged.
+    pub(super) fn flight(&self) -> u32 {
+        self.nxt.offset_from(self.una)
+    }
+
+    /// Whether our SYN is acknowledged.
+    pub(super) fn syn_acked(&self) -> bool {
+        self.una != self.iss
+    }
+
+    /// Whether our FIN has left.
+    pub(super) fn fin_sent(&self) -> bool {
+        self.fin.is_some_and(|fin| self.nxt.after(fin))
+    }
+
+    /// Whether our FIN is acknowledged.
+    pub(super) fn fin_acked(&self) -> bool {
+        self.fin.is_some_and(|fin| self.una.after(fin))
+    }
+
+    /// Number of the send buffer's first byte.
+    pub(super) fn first_byte(&self) -> SeqNumber {
+        if self.syn_acked() { self.una } else { self.iss + 1 }
+    }
+
+    /// Number after the last text byte sent: SND.NXT without our FIN, at least the first byte's.
+    pub(super) fn text_end(&self) -> SeqNumber {
+        match self.fin {
+            Some(fin) if self.nxt.after(fin) => fin,
+            Some(_) | None if self.nxt == self.iss => self.iss + 1,
+            Some(_) | None => self.nxt,
+        }
+    }
+
+    /// Takes in the peer's window, if `seq` and `ack` are newer than what last set it: RFC 9293, section
+    /// 3.10.7.4, fifth step. Says whether it did.
+    pub(super) fn update_window(&mut self, seq: SeqNumber, ack: SeqNumber, window: u32) -> bool {
+        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        if newer {
+            self.set_window(seq, ack, window);
+        }
+        newer
+    }
+
+    /// Sets the peer's window, whatever it was.
+    pub(super) fn set_window(&mut self, seq: SeqNumber, ack: SeqNumber, window: u32) {
+        self.wnd = window;
+        self.wl1 = seq;
+        self.wl2 = ack;
+        self.max_wnd = self.max_wnd.max(window);
+    }
+
+    /// Numbers that the peer's window still allows after SND.NXT; zero if it shrank below what is out.
+    pub(super) fn window_left(&self) -> u32 {
+        self.wnd.saturating_sub(self.flight())
+    }
+
+    /// Whether `ack` lies where RFC 5961, section 5.2 lets it: SND.UNA - MAX.SND.WND to what was sent.
+    pub(super) fn is_plausible_ack(&self, ack: SeqNumber) -> bool {
+        ack.at_or_before(self.max) && ack.at_or_after(self.una - self.max_wnd)
+    }
+
+    /// SEG.SEQ of a segment without text: SND.NXT, or the last number that a shrunk window allows, so
+    /// that the peer does not find it outside and drop our acknowledgement.
+    pub(super) fn bare_seq(&self) -> SeqNumber {
+        if self.flight() <= self.wnd { self.nxt } else { self.una + self.wnd }
+    }
+
+    /// What holds between calls.
+    pub(super) fn assert_invariants(&self) {
+        assert!(self.una.at_or_before(self.nxt), "SND.UNA passed SND.NXT");
+        assert!(self.nxt.at_or_before(self.max), "SND.NXT passed SND.MAX");
+        assert!(self.max.offset_from(self.nxt) <= 1, "more than a probe beyond SND.NXT");
+        let syn_and_fin = 2;
+        assert!(
+            self.flight() <= self.max_wnd.saturating_add(syn_and_fin),
+            "sent beyond any window"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(iss: u32) -> Snd {
+        let mut snd = Snd::new(SeqNumber::new(iss), 1000);
+        snd.una = snd.iss + 1;
+        snd.nxt = snd.iss + 1;
+        snd.max = snd.nxt;
+        snd.set_window(SeqNumber::new(5), snd.una, 10_000);
+        snd
+    }
+
+    const STARTS: [u32; 4] = [0, u32::MAX, u32::MAX - 500, (1 << 31) - 500];
+
+    #[test]
+    fn a_shrunk_window_leaves_nothing_rather_than_underflow() {
+        for iss in STARTS {
+            let mut snd = open(iss);
+            snd.nxt += 6_000;
+            snd.max = snd.nxt;
+            assert_eq!(snd.window_left(), 4_000);
+            assert!(snd.update_window(SeqNumber::new(6), snd.una, 2_000));
+            assert_eq!(snd.window_left(), 0);
+            assert_eq!(snd.bare_seq(), snd.una + 2_000);
+            snd.assert_invariants();
+        }
+    }
+
+    #[test]
+    fn old_segments_do_not_set_the_window() {
+        let mut snd = open(7);
+        snd.nxt += 100;
+        snd.max = snd.nxt;
+        assert!(!snd.update_window(SeqNumber::new(4), snd.una + 100, 1));
+        assert!(!snd.update_window(SeqNumber::new(5), snd.una - 1, 1));
+        assert!(snd.update_window(SeqNumber::new(5), snd.una, 1));
+        assert_eq!((snd.wnd, snd.max_wnd), (1, 10_000));
+    }
+
+    #[test]
+    fn plausible_acks_reach_from_the_largest_window_back_to_what_was_sent() {
+        for iss in STARTS {
+            let mut snd = open(iss);
+            snd.nxt += 500;
+            snd.max = snd.nxt;
+            for (ack, plausible) in [
+                (snd.nxt, true),
+                (snd.nxt + 1, false),
+                (snd.una, true),
+                (snd.una - 10_000, true),
+                (snd.una - 10_001, false),
+            ] {
+                assert_eq!(snd.is_plausible_ack(ack), plausible, "iss {iss}, {ack}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fin_is_neither_text_nor_forgotten() {
+        for iss in STARTS {
+            let mut snd = open(iss);
+            snd.nxt += 10;
+            snd.fin = Some(snd.nxt);
+            assert!(!snd.fin_sent());
+            assert_eq!(snd.text_end(), snd.nxt);
+            snd.nxt += 1;
+            snd.max = snd.nxt;
+            assert!(snd.fin_sent() && !snd.fin_acked());
+            assert_eq!(snd.text_end(), snd.nxt - 1);
+            snd.una = snd.nxt;
+            assert!(snd.fin_acked());
+        }
+    }
+}

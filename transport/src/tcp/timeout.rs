@@ -1,0 +1,99 @@
+//! What time and the network bring: RFC 9293, section 3.10.8, and ICMP.
+
+use crate::stack::stats::Stats;
+use crate::time::Instant;
+use crate::wire::SeqNumber;
+
+use super::connection::Connection;
+use super::event::CloseReason;
+use super::state::State;
+use super::timers::Timer;
+
+impl Connection {
+    /// Acts on every timer that is due. Calling it early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) {
+        while let Some(timer) = self.timers.take_expired(now) {
+            match timer {
+                Timer::Retransmit => self.on_retransmission_timeout(now, stats),
+                Timer::Persist => self.on_persist(now),
+                Timer::DelayedAck => self.on_delayed_ack(stats),
+                Timer::Keepalive => self.on_keepalive(now),
+                Timer::User => self.on_user_timeout(),
+                Timer::Orphan => self.on_orphan_timeout(),
+                Timer::TimeWait => self.enter(now, State::Closed),
+            }
+        }
+        self.report(stats);
+    }
+
+    /// An ICMP message says that the peer cannot be reached; the caller has checked that it quotes a segment of
+    /// this connection's tuple.
+    ///
+    /// RFC 5927: believed only if the number quoted is in flight; ends an attempt to connect if `hard`, and no
+    /// connection that is open, for which it only explains a later timeout (RFC 9293, section 3.9.2.2).
+    pub fn handle_unreachable(&mut self, _now: Instant, hard: bool, quoted_seq: SeqNumber) {
+        let in_flight = quoted_seq.at_or_after(self.snd.una) && quoted_seq.before(self.snd.max);
+        if !in_flight || self.state() == State::Closed {
+            return;
+        }
+        self.soft_error = true;
+        if hard && !self.state().is_synchronized() {
+            self.fail(CloseReason::Unreachable);
+        }
+    }
+
+    /// The peer's window has been closed, or too small, for long: probe it, or send what fits.
+    fn on_persist(&mut self, now: Instant) {
+        if self.snd.window_left() > 0 {
+            self.pending.override_silly = true;
+            return;
+        }
+        if self.probes >= self.config.retries {
+            self.unreported.abort_on_timeout += 1;
+            return self.reset(self.timeout_reason());
+        }
+        self.probes += 1;
+        self.pending.window_probe = true;
+        self.timers.set(Timer::Persist, now + self.rtt.backed_off(self.probes));
+    }
+
+    fn on_delayed_ack(&mut self, stats: &mut Stats) {
+        if self.acks.is_owed() {
+            stats.delayed_acks += 1;
+            self.acks.demand();
+        }
+    }
+
+    /// Silence for the configured time: RFC 9293, section 3.8.4. What is out has its own timer, and probes
+    /// wait until it is settled.
+    fn on_keepalive(&mut self, now: Instant) {
+        let Some(keepalive) = self.config.keepalive else { return };
+        let idle_until = self.heard_at + keepalive.idle;
+        let busy = self.snd.flight() > 0 || self.unsent() > 0;
+        if self.probes == 0 && (busy || now < idle_until) {
+            let next = if busy { now + keepalive.idle } else { idle_until };
+            return self.timers.set(Timer::Keepalive, next);
+        }
+        if self.probes >= keepalive.probes {
+            self.unreported.abort_on_timeout += 1;
+            return self.reset(self.timeout_reason());
+        }
+        self.probes += 1;
+        self.pending.keepalive = true;
+        self.timers.set(Timer::Keepalive, now + keepalive.interval);
+    }
+
+    fn on_user_timeout(&mut self) {
+        self.unreported.abort_on_timeout += 1;
+        if self.state().is_synchronized() {
+            self.reset(self.timeout_reason());
+        } else {
+            self.fail(self.timeout_reason());
+        }
+    }
+
+    fn on_orphan_timeout(&mut self) {
+        self.unreported.abort_on_linger += 1;
+        self.reset(CloseReason::Lingered);
+    }
+}
