@@ -31,6 +31,7 @@
 pub mod batch;
 pub mod device;
 pub mod stack;
+pub mod tcp;
 pub mod time;
 pub mod wire;
 
