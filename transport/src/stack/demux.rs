@@ -4,63 +4,74 @@
 //! hash is keyed: nobody can aim at one bucket. Finding costs the same whatever the number of
 //! connections.
 
-use core::hash::{BuildHasher, Hash, Hasher};
+use hashbrown::HashTable;
 
-use hashbrown::HashMap;
-use siphasher::sip::SipHasher13;
-
+use super::secrets::keyed_hash;
 use super::tuple::FourTuple;
-
-/// Builds hashers under one key.
-#[derive(Clone, Debug)]
-struct Keyed([u8; 16]);
-
-impl BuildHasher for Keyed {
-    type Hasher = SipHasher13;
-
-    fn build_hasher(&self) -> SipHasher13 {
-        SipHasher13::new_with_key(&self.0)
-    }
-}
-
-impl Hash for FourTuple {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write(&self.to_bytes());
-    }
-}
 
 /// Numbers (of a slot, of a place in a queue) by tuple.
 #[derive(Debug)]
-pub(super) struct Demux(HashMap<FourTuple, u32, Keyed>);
+pub(super) struct Demux {
+    key: [u8; 16],
+    table: HashTable<(FourTuple, u32)>,
+}
 
 impl Demux {
     pub(super) fn new(key: [u8; 16]) -> Self {
-        Self(HashMap::with_hasher(Keyed(key)))
+        Self { key, table: HashTable::new() }
     }
 
     pub(super) fn find(&self, tuple: &FourTuple) -> Option<u32> {
-        self.0.get(tuple).copied()
+        let found = self.table.find(self.hash(tuple), |(filed, _)| filed == tuple);
+        found.map(|(_, number)| *number)
     }
 
     pub(super) fn contains(&self, tuple: &FourTuple) -> bool {
-        self.0.contains_key(tuple)
+        self.find(tuple).is_some()
     }
 
-    /// Files `number` under a tuple that is not taken.
-    pub(super) fn insert(&mut self, tuple: FourTuple, number: u32) {
-        let before = self.0.insert(tuple, number);
-        assert!(before.is_none(), "two owners of one tuple");
+    /// Files `number` under a tuple that is not taken, and says under which hash.
+    pub(super) fn insert(&mut self, tuple: FourTuple, number: u32) -> u64 {
+        assert!(!self.contains(&tuple), "two owners of one tuple");
+        let Self { key, table } = self;
+        let hash = keyed_hash(key, &tuple.to_bytes());
+        table.insert_unique(hash, (tuple, number), |(filed, _)| keyed_hash(key, &filed.to_bytes()));
+        hash
     }
 
     /// Removes the tuple if it is filed under `number`; another owner's stays.
     pub(super) fn remove(&mut self, tuple: &FourTuple, number: u32) {
-        if self.find(tuple) == Some(number) {
-            self.0.remove(tuple);
+        let hash = self.hash(tuple);
+        if let Ok(entry) = self.table.find_entry(hash, |filed| *filed == (*tuple, number)) {
+            entry.remove();
+        }
+    }
+
+    /// Removes what is filed under `number`, by the hash that [`insert`](Self::insert) gave.
+    pub(super) fn remove_number(&mut self, hash: u64, number: u32) {
+        if let Ok(entry) = self.table.find_entry(hash, |(_, filed)| *filed == number) {
+            entry.remove();
+        }
+    }
+
+    /// Files what is under one number under another.
+    pub(super) fn renumber(&mut self, hash: u64, from: u32, to: u32) {
+        if let Some((_, number)) = self.table.find_mut(hash, |(_, filed)| *filed == from) {
+            *number = to;
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.table.len()
+    }
+
+    /// All tuples, in no order.
+    pub(super) fn tuples(&self) -> impl Iterator<Item = FourTuple> + '_ {
+        self.table.iter().map(|(tuple, _)| *tuple)
+    }
+
+    fn hash(&self, tuple: &FourTuple) -> u64 {
+        keyed_hash(&self.key, &tuple.to_bytes())
     }
 }
 
@@ -89,8 +100,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_renumbered_is_found_under_its_new_number() {
+        let mut demux = Demux::new([3; 16]);
+        let hash = demux.insert(tuple(1), 10);
+        demux.renumber(hash, 10, 11);
+        assert_eq!(demux.find(&tuple(1)), Some(11));
+        demux.remove_number(hash, 10);
+        assert_eq!(demux.tuples().collect::<Vec<_>>(), [tuple(1)]);
+        demux.remove_number(hash, 11);
+        assert_eq!(demux.len(), 0);
+    }
+
+    #[test]
     fn the_key_decides_the_hash() {
-        assert_ne!(Keyed([1; 16]).hash_one(tuple(1)), Keyed([2; 16]).hash_one(tuple(1)));
-        assert_eq!(Keyed([1; 16]).hash_one(tuple(1)), Keyed([1; 16]).hash_one(tuple(1)));
+        let hash = |key| Demux::new(key).hash(&tuple(1));
+        assert_ne!(hash([1; 16]), hash([2; 16]));
+        assert_eq!(hash([1; 16]), hash([1; 16]));
     }
 }

@@ -1,12 +1,239 @@
-//! Many connections behind one address.
-#![allow(dead_code, reason = "the stack itself follows")]
+//! Many connections behind the addresses of one host: RFC 9293, sections 3.9 and 3.10, seen from
+//! the network side.
+//!
+//! A packet goes in by [`Stack::handle_packet`]: it is parsed, checked to be for us, and shown to
+//! the connection, TIME-WAIT entry or listener that its four-tuple names; a segment for nobody
+//! draws a reset. What is to be sent comes out by [`Stack::poll_transmit`], what happened by
+//! [`Stack::poll_event`].
+//!
+//! Invariants: what a packet, a timer or a call costs does not depend on the number of
+//! connections. Every queue has a bound, and everything dropped has a counter. An id of a
+//! connection that is gone finds nothing, for ever. A connection that its owner let go is brought
+//! to its end here, and freed.
+//!
+//! What it is not: it owns no device and no clock, reassembles no fragments, forwards nothing,
+//! and answers no neighbour or router discovery (a TUN device has no link layer).
+
+mod bookkeeping;
 mod budget;
 mod demux;
+mod errors;
+mod icmp;
+mod listener;
 mod ports;
+mod receive;
+mod replies;
 mod secrets;
 mod slots;
 pub mod stats;
+mod surface;
+mod time_wait;
 mod timer_wheel;
+mod transmit;
 mod tuple;
-pub use secrets::Secrets;
-pub use slots::ConnectionId;
+
+use core::net::{IpAddr, SocketAddr};
+use core::ops::RangeInclusive;
+use std::collections::VecDeque;
+
+use self::bookkeeping::Entry;
+use self::demux::Demux;
+pub use self::errors::{ConnectError, ListenError, NoConnection, ReadError, WriteError};
+pub use self::listener::ListenerId;
+use self::listener::Listeners;
+use self::ports::Ports;
+use self::replies::Replies;
+pub use self::secrets::Secrets;
+pub use self::slots::ConnectionId;
+use self::slots::Slots;
+pub use self::stats::Stats;
+use self::time_wait::TimeWaitTable;
+use self::timer_wheel::TimerWheel;
+use self::transmit::Ends;
+use self::tuple::Addresses;
+use crate::tcp::{self, Isn, State};
+use crate::time::Instant;
+
+/// What a stack is made with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The addresses it answers for; the first of a family is the source of connections first.
+    pub addresses: Vec<IpAddr>,
+    /// Longest packet, in bytes; at least 1280 where there are IPv6 addresses (RFC 8200).
+    pub mtu: u16,
+    /// The ports that connections leave from, for each destination anew.
+    pub port_range: RangeInclusive<u16>,
+    /// Most connections, children of listeners included, TIME-WAIT not.
+    pub connections_max: usize,
+    /// Most connections in TIME-WAIT; beyond it the oldest goes.
+    pub time_wait_max: usize,
+    /// What each connection is made with.
+    pub tcp: tcp::Config,
+}
+
+/// Connections, listeners and all that finds them.
+#[derive(Debug)]
+pub struct Stack {
+    config: Config,
+    secrets: Secrets,
+    isn: Isn,
+    addresses: Addresses,
+    ports: Ports,
+    connections: Slots<Entry>,
+    demux: Demux,
+    listeners: Listeners,
+    time_waits: TimeWaitTable,
+    wheel: TimerWheel,
+    /// Connections that may have something to send.
+    ready: VecDeque<ConnectionId>,
+    /// Connections that may have events for their owner.
+    eventful: VecDeque<ConnectionId>,
+    /// Listeners whose accept queue has grown.
+    acceptable: VecDeque<ListenerId>,
+    /// Timers that have expired in this call; kept for its room.
+    expired: Vec<u32>,
+    replies: Replies,
+    /// Live connections by state, in the order of [`State::ALL`].
+    states: [usize; State::ALL.len()],
+    stats: Stats,
+}
+
+impl Stack {
+    /// A stack without connections. `secrets` are drawn by the caller, anew at each start.
+    #[must_use]
+    pub fn new(config: Config, secrets: Secrets) -> Self {
+        Self {
+            addresses: Addresses::new(config.addresses.clone()),
+            isn: Isn::new(secrets.isn),
+            ports: Ports::new(config.port_range.clone(), &secrets),
+            connections: Slots::new(),
+            demux: Demux::new(secrets.demux),
+            listeners: Listeners::default(),
+            time_waits: TimeWaitTable::new(config.time_wait_max, secrets.demux),
+            wheel: TimerWheel::new(),
+            ready: VecDeque::new(),
+            eventful: VecDeque::new(),
+            acceptable: VecDeque::new(),
+            expired: Vec::new(),
+            replies: Replies::new(),
+            states: [0; State::ALL.len()],
+            stats: Stats::default(),
+            config,
+            secrets,
+        }
+    }
+
+    /// Lets time pass: call it when [`poll_timeout`](Self::poll_timeout) has come. Calling it
+    /// early does nothing.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.time_waits.expire(now);
+        // All that has expired is taken out first: a connection that arms its timer for `now`
+        // again is called in the next turn, so that one turn ends.
+        let mut expired = core::mem::take(&mut self.expired);
+        while let Some(index) = self.wheel.pop_expired(now) {
+            expired.push(index);
+        }
+        for index in expired.drain(..) {
+            if let Some(entry) = self.connections.at_mut(index) {
+                entry.connection.handle_timeout(now, &mut self.stats);
+                self.touched(index);
+            }
+        }
+        self.expired = expired;
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next; never later than needed, now
+    /// and then earlier.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.wheel.earliest(), self.time_waits.earliest()) {
+            (Some(wheel), Some(time_wait)) => Some(wheel.min(time_wait)),
+            (wheel, time_wait) => wheel.or(time_wait),
+        }
+    }
+
+    /// What has happened to a connection since the last call; call it until there is nothing.
+    ///
+    /// [`tcp::Event::Closed`] is the last event of a connection: its id is dead from then on, but
+    /// that its figures and what it has left unread can be looked at until the next
+    /// [`poll_transmit`](Self::poll_transmit).
+    /// Connections of a listener have events from [`accept`](Self::accept) on.
+    pub fn poll_event(&mut self) -> Option<(ConnectionId, tcp::Event)> {
+        while let Some(id) = self.eventful.front().copied() {
+            if let Some(event) = self.next_event(id) {
+                return Some((id, event));
+            }
+            self.eventful.pop_front();
+        }
+        None
+    }
+
+    /// A listener that has a connection to [`accept`](Self::accept), once for each connection.
+    pub fn poll_acceptable(&mut self) -> Option<ListenerId> {
+        self.acceptable.pop_front()
+    }
+
+    /// What the stack has counted.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What the stack was made with.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// How many connections are in `state`; LISTEN counts listeners, TIME-WAIT the table too.
+    #[must_use]
+    pub fn connections_in(&self, state: State) -> usize {
+        let live: usize = State::ALL
+            .iter()
+            .zip(self.states)
+            .filter(|(counted, _)| **counted == state)
+            .map(|(_, count)| count)
+            .sum();
+        let beside = match state {
+            State::Listen => self.listeners.len(),
+            State::TimeWait => self.time_waits.len(),
+            State::Closed
+            | State::SynSent
+            | State::SynReceived
+            | State::Established
+            | State::FinWait1
+            | State::FinWait2
+            | State::CloseWait
+            | State::Closing
+            | State::LastAck => 0,
+        };
+        live + beside
+    }
+
+    /// Every live connection with its local and its remote end, those let go included.
+    pub fn connections(
+        &self,
+    ) -> impl Iterator<Item = (ConnectionId, SocketAddr, SocketAddr, State)> + '_ {
+        self.connections.iter().map(|(id, entry)| {
+            let Ends { local, remote } = self.ends_of(entry.tuple);
+            (id, local, remote, entry.connection.state())
+        })
+    }
+
+    /// Local and remote end of every connection in the TIME-WAIT table.
+    pub fn time_waits(&self) -> impl Iterator<Item = (SocketAddr, SocketAddr)> + '_ {
+        self.time_waits.tuples().map(|tuple| {
+            let Ends { local, remote } = self.ends_of(tuple);
+            (local, remote)
+        })
+    }
+
+    /// Handshakes under way, and connections that wait to be accepted, at all listeners.
+    #[must_use]
+    pub fn listen_queues(&self) -> (usize, usize) {
+        self.listeners.queue_lengths()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! What the stack keeps beside a connection, and what follows once it has been called.
+//!
+//! Whoever calls into a connection calls [`Stack::touched`] next: its state, its timer, its place
+//! in the queues and its owner's events then are what the connection says. There is no other way
+//! for them to change, so they cannot come apart.
+
+use super::Stack;
+use super::listener::ListenerId;
+use super::slots::ConnectionId;
+use super::tuple::FourTuple;
+use crate::tcp::{Connection, Event, State};
+
+/// A connection and its place in the stack.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) tuple: FourTuple,
+    pub(super) owner: Owner,
+    /// The state under which it is counted.
+    counted: State,
+    /// Whether the demultiplexer finds it; not once it is CLOSED, so that the tuple is free.
+    found: bool,
+    pub(super) ready: bool,
+    eventful: bool,
+    pub(super) connection: Connection,
+}
+
+impl Entry {
+    /// The event that the connection is over, if it is; all others are passed over.
+    fn next_closed(&mut self) -> Option<Event> {
+        loop {
+            let event = self.connection.poll_event()?;
+            if matches!(event, Event::Closed(_)) {
+                return Some(event);
+            }
+        }
+    }
+}
+
+/// Who hears of a connection's events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Whoever has its id.
+    Holder,
+    /// A listener, until the handshake is done.
+    Handshake(ListenerId),
+    /// Nobody yet: it waits in the accept queue of a listener, and keeps its events.
+    AcceptQueue(ListenerId),
+    /// Whoever closed it: wants to hear how it ended, and nothing else.
+    Leaving,
+    /// Whoever has heard that it ended: may look at what is left until it is freed.
+    Told,
+    /// Nobody any more: the stack brings it to its end and frees it.
+    Nobody,
+}
+
+impl Owner {
+    /// Whether the connection's figures and bytes may be looked at by id.
+    pub(super) fn may_look(self) -> bool {
+        match self {
+            Self::Holder | Self::Told => true,
+            Self::Handshake(_) | Self::AcceptQueue(_) | Self::Leaving | Self::Nobody => false,
+        }
+    }
+
+    /// Whether the connection may be freed once it has nothing left to do.
+    fn has_left(self) -> bool {
+        match self {
+            Self::Told | Self::Nobody => true,
+            Self::Holder | Self::Handshake(_) | Self::AcceptQueue(_) | Self::Leaving => false,
+        }
+    }
+}
+
+impl Stack {
+    /// Takes a new connection in; its tuple is free.
+    pub(super) fn add(
+        &mut self,
+        tuple: FourTuple,
+        owner: Owner,
+        connection: Connection,
+    ) -> ConnectionId {
+        let state = connection.state();
+        let id = self.connections.insert(Entry {
+            tuple,
+            owner,
+            counted: state,
+            found: true,
+            ready: false,
+            eventful: false,
+            connection,
+        });
+        self.demux.insert(tuple, id.index());
+        *self.count_of(state) += 1;
+        self.touched(id.index());
+        id
+    }
+
+    /// Brings all that is known of a connection up to date after it was called.
+    pub(super) fn touched(&mut self, index: u32) {
+        self.settle(index);
+        self.mark_ready(index);
+    }
+
+    /// The same after a connection was asked for segments and had none left.
+    pub(super) fn settle(&mut self, index: u32) {
+        self.recount(index);
+        self.tell_owner(index);
+        self.rearm(index);
+    }
+
+    /// Files the connection under its state, and frees the tuple of one that is CLOSED.
+    fn recount(&mut self, index: u32) {
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        let state = entry.connection.state();
+        let before = core::mem::replace(&mut entry.counted, state);
+        let vacates = state == State::Closed && core::mem::replace(&mut entry.found, false);
+        let tuple = entry.tuple;
+        if state != before {
+            *self.count_of(before) -= 1;
+            *self.count_of(state) += 1;
+        }
+        if vacates {
+            self.demux.remove(&tuple, index);
+        }
+    }
+
+    fn tell_owner(&mut self, index: u32) {
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        match entry.owner {
+            Owner::Holder | Owner::Leaving => self.mark_eventful(index),
+            Owner::Handshake(listener) => self.follow_handshake(index, listener),
+            Owner::AcceptQueue(_) | Owner::Told => {}
+            Owner::Nobody => while entry.connection.poll_event().is_some() {},
+        }
+    }
+
+    /// Moves a child to the accept queue once it is established, and lets go of one that failed.
+    fn follow_handshake(&mut self, index: u32, listener: ListenerId) {
+        let Some(id) = self.connections.id_at(index) else { return };
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        match entry.connection.poll_event() {
+            Some(Event::Established) => {
+                entry.owner = Owner::AcceptQueue(listener);
+                if let Some(listener) = self.listeners.get_mut(listener) {
+                    listener.handshake_done(id);
+                }
+                self.acceptable.push_back(listener);
+            }
+            Some(_) | None if entry.connection.state() == State::Closed => {
+                entry.owner = Owner::Nobody;
+                while entry.connection.poll_event().is_some() {}
+                if let Some(listener) = self.listeners.get_mut(listener) {
+                    listener.handshake_failed();
+                }
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    /// Arms the timer of a connection. Lazily: one armed too early stays, since a call that comes
+    /// early does nothing, and most timers are moved later many times before they come.
+    pub(super) fn rearm(&mut self, index: u32) {
+        let Some(entry) = self.connections.at(index) else { return };
+        match (entry.connection.poll_timeout(), self.wheel.deadline(index)) {
+            (None, None) => {}
+            (None, Some(_)) => self.wheel.cancel(index),
+            (Some(wanted), Some(armed)) if armed <= wanted => {}
+            (Some(wanted), _) => self.wheel.arm(index, wanted),
+        }
+    }
+
+    pub(super) fn mark_ready(&mut self, index: u32) {
+        let Some(id) = self.connections.id_at(index) else { return };
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        if !core::mem::replace(&mut entry.ready, true) {
+            self.ready.push_back(id);
+        }
+    }
+
+    pub(super) fn mark_eventful(&mut self, index: u32) {
+        let Some(id) = self.connections.id_at(index) else { return };
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        if !core::mem::replace(&mut entry.eventful, true) {
+            self.eventful.push_back(id);
+        }
+    }
+
+    /// The next event of `id` for its owner; with none left the connection is not eventful.
+    pub(super) fn next_event(&mut self, id: ConnectionId) -> Option<Event> {
+        if !self.connections.is_alive(id) {
+            return None;
+        }
+        let entry = self.connections.at_mut(id.index())?;
+        let event = match entry.owner {
+            Owner::Holder => entry.connection.poll_event(),
+            Owner::Leaving => entry.next_closed(),
+            Owner::Handshake(_) | Owner::AcceptQueue(_) | Owner::Told | Owner::Nobody => None,
+        };
+        if matches!(event, Some(Event::Closed(_))) {
+            entry.owner = Owner::Told;
+            self.mark_ready(id.index());
+        } else if event.is_none() {
+            entry.eventful = false;
+        }
+        event
+    }
+
+    /// Frees a connection that has nothing left to do: CLOSED and left by its owner, or, in
+    /// TIME-WAIT, with a record in the table that answers for it.
+    pub(super) fn reap(&mut self, index: u32) {
+        let Some(entry) = self.connections.at(index) else { return };
+        if !entry.owner.has_left() {
+            return;
+        }
+        let tuple = entry.tuple;
+        if let Some(record) = entry.connection.time_wait() {
+            self.free(index);
+            self.stats.time_wait_overflows += self.time_waits.insert(tuple, record);
+        } else if entry.connection.state() == State::Closed {
+            self.free(index);
+        }
+    }
+
+    fn free(&mut self, index: u32) {
+        let Some(entry) = self.connections.remove(index) else { return };
+        self.demux.remove(&entry.tuple, index);
+        self.wheel.cancel(index);
+        *self.count_of(entry.counted) -= 1;
+    }
+
+    fn count_of(&mut self, state: State) -> &mut usize {
+        let place = State::ALL.iter().position(|known| *known == state);
+        let place = place.expect("State::ALL has every state");
+        &mut self.states[place]
+    }
+}

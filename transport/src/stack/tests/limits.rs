@@ -1,0 +1,170 @@
+//! What is refused and dropped, and that it is counted.
+
+use super::*;
+use crate::wire::Segment;
+use crate::wire::tcp::{Flags, Ports};
+
+fn at(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+/// A TCP packet with a text of `len` bytes.
+fn tcp_packet(source: SocketAddr, destination: SocketAddr, flags: Flags, len: usize) -> Vec<u8> {
+    use crate::wire::ip;
+    let text = vec![7; len];
+    let segment = Segment { flags, text: text.as_slice().into(), ..Segment::default() };
+    let header = ip::header_len(destination.ip());
+    let payload = segment.header_len() + len;
+    let mut packet = vec![0; header + payload];
+    let (head, body) = packet.split_at_mut(header);
+    let ports = Ports { source: source.port(), destination: destination.port() };
+    let (source, destination) = (source.ip(), destination.ip());
+    let ecn = ip::Ecn::NotEct;
+    ip::emit_header(source, destination, ip::Protocol::Tcp, 64, ecn, payload, head);
+    segment.emit(ports, source, destination, body);
+    packet
+}
+
+#[test]
+fn nobody_is_connected_to_where_nobody_can_be() {
+    let mut stack = Stack::new(config(&["192.0.2.1", "2001:db8::1"]), secrets(1));
+    for remote in [
+        "127.0.0.1:80",
+        "[::1]:80",
+        "0.0.0.0:80",
+        "[::]:80",
+        "224.0.0.1:80",
+        "[ff02::1]:80",
+        "255.255.255.255:80",
+        "192.0.2.1:80",
+        "[2001:db8::1]:80",
+        "[::ffff:192.0.2.7]:80",
+        "192.0.2.7:0",
+    ] {
+        let refused = stack.connect(Instant::ORIGIN, at(remote));
+        assert_eq!(refused, Err(ConnectError::Prohibited), "{remote}");
+    }
+    assert_eq!(stack.stats().active_opens, 0);
+}
+
+#[test]
+fn a_family_without_an_address_is_said() {
+    let mut stack = Stack::new(config(&["192.0.2.1"]), secrets(1));
+    let refused = stack.connect(Instant::ORIGIN, at("[2001:db8::9]:80"));
+    assert_eq!(refused, Err(ConnectError::NoAddress));
+}
+
+#[test]
+fn each_destination_has_the_whole_port_range() {
+    let config = Config { port_range: 40_000..=40_003, ..config(&["192.0.2.1"]) };
+    let mut stack = Stack::new(config, secrets(1));
+    for remote in ["192.0.2.7:80", "192.0.2.7:81", "192.0.2.8:80"] {
+        for _ in 0..4 {
+            stack.connect(Instant::ORIGIN, at(remote)).unwrap();
+        }
+        assert_eq!(stack.connect(Instant::ORIGIN, at(remote)), Err(ConnectError::NoPort));
+    }
+}
+
+#[test]
+fn a_second_address_is_used_when_the_first_has_no_port_left() {
+    let config = Config { port_range: 40_000..=40_000, ..config(&["192.0.2.1", "192.0.2.3"]) };
+    let mut stack = Stack::new(config, secrets(1));
+    let first = stack.connect(Instant::ORIGIN, at("192.0.2.7:80")).unwrap();
+    let second = stack.connect(Instant::ORIGIN, at("192.0.2.7:80")).unwrap();
+    assert_eq!(stack.ends(first).unwrap().0, at("192.0.2.1:40000"));
+    assert_eq!(stack.ends(second).unwrap().0, at("192.0.2.3:40000"));
+}
+
+#[test]
+fn connections_are_bounded_for_both_sides() {
+    let few = |addresses: &[&str]| Config { connections_max: 2, ..config(addresses) };
+    let mut pair = Pair::with(config(&["192.0.2.1"]), few(&["192.0.2.2"]));
+    pair.server.listen(server_address(true), 50).unwrap();
+    for _ in 0..3 {
+        pair.client.connect(pair.now, server_address(true)).unwrap();
+    }
+    pair.exchange();
+    assert_eq!(pair.server.connections().count(), 2);
+    assert_eq!(pair.server.stats().listen_drops, 1);
+    let refused = pair.server.connect(pair.now, at("192.0.2.1:80"));
+    assert_eq!(refused, Err(ConnectError::TooManyConnections));
+}
+
+#[test]
+fn what_is_not_for_us_is_dropped_and_counted() {
+    let now = Instant::ORIGIN;
+    let mut stack = Stack::new(config(&["192.0.2.1", "2001:db8::1"]), secrets(1));
+    let syn = |source, destination| tcp_packet(at(source), at(destination), Flags::SYN, 0);
+    stack.handle_packet(now, &syn("192.0.2.7:80", "192.0.2.9:80"));
+    stack.handle_packet(now, &syn("224.0.0.5:80", "192.0.2.1:80"));
+    stack.handle_packet(now, &syn("127.0.0.1:80", "192.0.2.1:80"));
+    stack.handle_packet(now, &syn("192.0.2.1:80", "192.0.2.1:80"));
+    assert_eq!(stack.stats().ip_in_addr_errors, 4);
+    stack.handle_packet(now, &syn("192.0.2.7:80", "224.0.0.22:80"));
+    stack.handle_packet(now, &syn("[fe80::1]:80", "[ff02::2]:80"));
+    stack.handle_packet(now, &syn("192.0.2.7:80", "255.255.255.255:80"));
+    assert_eq!(stack.stats().ip_in_mcast_pkts, 3);
+    stack.handle_packet(now, b"");
+    stack.handle_packet(now, &[0x45; 19]);
+    assert_eq!(stack.stats().ip_in_hdr_errors, 2);
+    assert_eq!(stack.stats().ip_in_receives, 9);
+    assert_eq!(stack.stats().no_connection, 0);
+    assert!(packets_of(&mut stack, now).is_empty());
+}
+
+#[test]
+fn damage_is_counted_by_kind() {
+    let now = Instant::ORIGIN;
+    let mut stack = Stack::new(config(&["192.0.2.1"]), secrets(1));
+    let mut packet = tcp_packet(at("192.0.2.7:80"), at("192.0.2.1:80"), Flags::SYN, 4);
+    *packet.last_mut().unwrap() ^= 1;
+    stack.handle_packet(now, &packet);
+    assert_eq!((stack.stats().in_errs, stack.stats().in_csum_errors), (1, 1));
+    assert!(packets_of(&mut stack, now).is_empty());
+}
+
+#[test]
+fn segments_for_nobody_draw_resets_within_a_budget() {
+    let mut now = Instant::from_millis(1);
+    let mut stack = Stack::new(config(&["192.0.2.1"]), secrets(1));
+    let packet = tcp_packet(at("192.0.2.7:80"), at("192.0.2.1:80"), Flags::SYN, 0);
+    let mut resets = 0;
+    for _ in 0..3_000 {
+        stack.handle_packet(now, &packet);
+        resets += packets_of(&mut stack, now).len();
+    }
+    assert_eq!(resets, 1_000);
+    assert_eq!(stack.stats().no_connection, 3_000);
+    assert_eq!(stack.stats().out_rsts, 1_000);
+    assert_eq!(stack.stats().out_replies_limited, 2_000);
+    now += Duration::from_millis(100);
+    for _ in 0..3_000 {
+        stack.handle_packet(now, &packet);
+    }
+    assert_eq!(packets_of(&mut stack, now).len(), 100, "the budget fills up again");
+}
+
+#[test]
+fn replies_that_nobody_takes_are_bounded() {
+    let now = Instant::from_millis(1);
+    let mut stack = Stack::new(config(&["192.0.2.1"]), secrets(1));
+    let packet = tcp_packet(at("192.0.2.7:80"), at("192.0.2.1:80"), Flags::SYN, 0);
+    for _ in 0..900 {
+        stack.handle_packet(now, &packet);
+    }
+    assert_eq!(packets_of(&mut stack, now).len(), 256);
+}
+
+#[test]
+fn the_mss_follows_from_mtu_and_family() {
+    for (ipv4, mss) in [(true, 1_460), (false, 1_440)] {
+        let mut pair = Pair::new();
+        pair.client.connect(pair.now, server_address(ipv4)).unwrap();
+        let syn = packets_of(&mut pair.client, pair.now).remove(0);
+        let datagram = crate::wire::ip::parse(&syn).unwrap();
+        let (source, destination) = (datagram.source, datagram.destination);
+        let (_, segment) = crate::wire::tcp::parse(source, destination, datagram.payload).unwrap();
+        assert_eq!(segment.options.mss, Some(mss));
+    }
+}

@@ -1,0 +1,109 @@
+//! The TIME-WAIT table: bounds, order, reuse.
+
+use super::*;
+
+/// Opens a connection and closes it from the client, which is left with TIME-WAIT.
+fn into_time_wait(pair: &mut Pair, listener: ListenerId) -> SocketAddr {
+    let (near, far) = pair.open(listener, true);
+    let local = pair.client.ends(near).unwrap().0;
+    pair.client.close(pair.now, near).unwrap();
+    pair.exchange();
+    pair.server.close(pair.now, far).unwrap();
+    pair.exchange();
+    events(&mut pair.client);
+    events(&mut pair.server);
+    pair.exchange();
+    local
+}
+
+#[test]
+fn a_full_table_evicts_the_oldest_and_counts_it() {
+    let client = Config { time_wait_max: 3, ..config(&["192.0.2.1"]) };
+    let mut pair = Pair::with(client, server_config());
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let ports: Vec<SocketAddr> = (0..5)
+        .map(|_| {
+            pair.wait(Duration::from_millis(10));
+            into_time_wait(&mut pair, listener)
+        })
+        .collect();
+    assert_eq!(pair.client.connections_in(State::TimeWait), 3);
+    assert_eq!(pair.client.stats().time_wait_overflows, 2);
+    let mut left: Vec<SocketAddr> = pair.client.time_waits().map(|(local, _)| local).collect();
+    left.sort_unstable();
+    let mut youngest = ports[2..].to_vec();
+    youngest.sort_unstable();
+    assert_eq!(left, youngest);
+}
+
+#[test]
+fn a_table_of_none_keeps_none() {
+    let client = Config { time_wait_max: 0, ..config(&["192.0.2.1"]) };
+    let mut pair = Pair::with(client, server_config());
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    into_time_wait(&mut pair, listener);
+    assert_eq!(pair.client.stats().time_wait_overflows, 1);
+    assert_nothing_left(&mut pair);
+}
+
+#[test]
+fn ports_in_time_wait_are_not_chosen_until_it_ends() {
+    let client = Config { port_range: 40_000..=40_001, ..config(&["192.0.2.1"]) };
+    let mut pair = Pair::with(client, server_config());
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let first = into_time_wait(&mut pair, listener);
+    let second = into_time_wait(&mut pair, listener);
+    assert_ne!(first, second);
+    let refused = pair.client.connect(pair.now, server_address(true));
+    assert_eq!(refused, Err(ConnectError::NoPort));
+    pair.wait(Duration::from_secs(60));
+    assert_eq!(pair.client.connections_in(State::TimeWait), 0);
+    pair.client.connect(pair.now, server_address(true)).unwrap();
+}
+
+#[test]
+fn entries_end_in_their_order() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    for _ in 0..10 {
+        into_time_wait(&mut pair, listener);
+        pair.wait(Duration::from_secs(1));
+    }
+    for left in (0..10).rev() {
+        pair.wait(Duration::from_secs(if left == 9 { 50 } else { 1 }));
+        assert_eq!(pair.client.connections_in(State::TimeWait), left);
+    }
+    assert_nothing_left(&mut pair);
+}
+
+#[test]
+fn ten_thousand_connections_leave_nothing() {
+    let client = Config {
+        port_range: 1_024..=65_535,
+        time_wait_max: 20_000,
+        ..config(&["192.0.2.1", "2001:db8::1"])
+    };
+    let mut pair = Pair::with(client, server_config());
+    let listeners = [true, false].map(|ipv4| pair.server.listen(server_address(ipv4), 4).unwrap());
+    for cycle in 0..10_000 {
+        let (near, far) = pair.open(listeners[cycle % 2], cycle % 2 == 0);
+        pair.client.write(pair.now, near, b"request").unwrap();
+        pair.exchange();
+        pair.server.read(pair.now, far, &mut [0; 16]).unwrap();
+        if cycle % 3 == 0 {
+            pair.client.abort(pair.now, near).unwrap();
+        } else {
+            pair.client.close(pair.now, near).unwrap();
+            pair.exchange();
+            pair.server.close(pair.now, far).unwrap();
+        }
+        pair.exchange();
+        events(&mut pair.client);
+        events(&mut pair.server);
+        pair.now += Duration::from_micros(100);
+    }
+    pair.wait(Duration::from_secs(61));
+    assert_nothing_left(&mut pair);
+    assert!(pair.client.connections.len() == 0 && pair.server.connections.len() == 0);
+    assert!(pair.client.demux.len() == 0 && pair.server.demux.len() == 0);
+}

@@ -1,0 +1,154 @@
+//! Connections in TIME-WAIT, without the rest of the connection: RFC 9293, section 3.6.
+//!
+//! What an entry does with a segment is decided in `tcp::time_wait` (RFC 1337, RFC 6191); this is
+//! the table. All entries wait equally long, so the queue they stand in is ordered by when they
+//! end; one whose timer starts again moves to its end. The table is bounded: a newcomer to a full
+//! one evicts the oldest entry, which is counted, and the tuple is then free early.
+
+use std::collections::VecDeque;
+
+use super::demux::Demux;
+use super::tuple::FourTuple;
+use crate::tcp::TimeWait;
+use crate::time::Instant;
+
+/// A record, and the hash under which the index has its tuple.
+#[derive(Clone, Debug)]
+struct Entry {
+    record: TimeWait,
+    hash: u64,
+}
+
+/// What TIME-WAIT costs, beside the index.
+const _: () = assert!(size_of::<Option<Entry>>() <= 64, "a TIME-WAIT entry stays compact");
+
+/// All that is in TIME-WAIT, by tuple and by age.
+#[derive(Debug)]
+pub(super) struct TimeWaitTable {
+    /// The numbers of the queue's places, by tuple.
+    index: Demux,
+    /// In the order of their ends; an entry taken out of the middle leaves a gap.
+    queue: VecDeque<Option<Entry>>,
+    /// The number of the queue's first place; numbers wrap.
+    first: u32,
+    max: usize,
+}
+
+impl TimeWaitTable {
+    pub(super) fn new(max: usize, key: [u8; 16]) -> Self {
+        Self { index: Demux::new(key), queue: VecDeque::new(), first: 0, max }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    pub(super) fn contains(&self, tuple: &FourTuple) -> bool {
+        self.index.contains(tuple)
+    }
+
+    /// Takes a connection in; returns how many entries had to go for it, itself included.
+    pub(super) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> u64 {
+        if self.max == 0 {
+            return 1;
+        }
+        if self.queue.len() >= self.max {
+            self.close_gaps();
+        }
+        let mut evicted = 0;
+        while self.queue.len() >= self.max {
+            self.pop_front();
+            evicted += 1;
+        }
+        self.push_back(tuple, record);
+        evicted
+    }
+
+    /// The record of `tuple`, to be shown a segment.
+    pub(super) fn record_mut(&mut self, tuple: &FourTuple) -> Option<&mut TimeWait> {
+        let place = self.place(self.index.find(tuple)?);
+        self.queue.get_mut(place)?.as_mut().map(|entry| &mut entry.record)
+    }
+
+    /// Takes `tuple` out of the table.
+    pub(super) fn remove(&mut self, tuple: &FourTuple) -> Option<TimeWait> {
+        let number = self.index.find(tuple)?;
+        let place = self.place(number);
+        let entry = self.queue.get_mut(place)?.take()?;
+        self.index.remove(tuple, number);
+        self.drop_gaps_in_front();
+        Some(entry.record)
+    }
+
+    /// Puts `tuple` behind all others, after its timer has started again.
+    pub(super) fn restarted(&mut self, tuple: &FourTuple) {
+        if let Some(record) = self.remove(tuple) {
+            self.insert(*tuple, record);
+        }
+    }
+
+    /// Lets go of what has waited long enough.
+    pub(super) fn expire(&mut self, now: Instant) {
+        while self.earliest().is_some_and(|end| end <= now) {
+            self.pop_front();
+        }
+    }
+
+    /// When the next entry ends.
+    pub(super) fn earliest(&self) -> Option<Instant> {
+        self.queue.front()?.as_ref().map(|entry| entry.record.expires())
+    }
+
+    /// All tuples in the table, in no order.
+    pub(super) fn tuples(&self) -> impl Iterator<Item = FourTuple> + '_ {
+        self.index.tuples()
+    }
+
+    fn push_back(&mut self, tuple: FourTuple, record: TimeWait) {
+        let hash = self.index.insert(tuple, self.number(self.queue.len()));
+        self.queue.push_back(Some(Entry { record, hash }));
+    }
+
+    fn pop_front(&mut self) {
+        if let Some(Some(entry)) = self.queue.pop_front() {
+            self.index.remove_number(entry.hash, self.first);
+        }
+        self.first = self.first.wrapping_add(1);
+        self.drop_gaps_in_front();
+    }
+
+    /// The first place is an entry, or the queue is empty: `earliest` need not search.
+    fn drop_gaps_in_front(&mut self) {
+        while matches!(self.queue.front(), Some(None)) {
+            self.queue.pop_front();
+            self.first = self.first.wrapping_add(1);
+        }
+    }
+
+    /// Moves all entries together, once a quarter of the places are gaps: connections are not
+    /// evicted for gaps, and each gap pays for the moves of three entries.
+    fn close_gaps(&mut self) {
+        if self.index.len() > self.queue.len() / 4 * 3 {
+            return;
+        }
+        let mut to = 0;
+        for from in 0..self.queue.len() {
+            let Some(entry) = self.queue.get_mut(from).and_then(Option::take) else { continue };
+            self.index.renumber(entry.hash, self.number(from), self.number(to));
+            if let Some(place) = self.queue.get_mut(to) {
+                *place = Some(entry);
+            }
+            to += 1;
+        }
+        self.queue.truncate(to);
+    }
+
+    fn number(&self, place: usize) -> u32 {
+        let place = u32::try_from(place).expect("fewer than 2^32 entries");
+        self.first.wrapping_add(place)
+    }
+
+    fn place(&self, number: u32) -> usize {
+        usize::try_from(number.wrapping_sub(self.first)).expect("an index fits")
+    }
+}
