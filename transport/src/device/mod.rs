@@ -11,8 +11,13 @@
 //! - [`pcap`]: tees any device into a pcapng file.
 
 pub mod memory;
+pub mod netlink;
 pub mod pcap;
 pub mod simulated;
+mod sys;
+#[cfg(test)]
+mod test_namespace;
+pub mod tun;
 
 use std::io;
 
