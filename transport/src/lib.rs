@@ -1,10 +1,12 @@
 //! Userspace TCP/IP as plain state machines, and the devices that carry its packets.
 //!
-//! From the wire up: [`wire`] turns bytes into typed headers and back; `stack` keeps many
-//! connections and speaks through five verbs (`handle_packet`, `handle_timeout`, `poll_transmit`,
-//! `poll_event`, `poll_timeout`); [`device`] brings packets and takes them away. No layer reads a
-//! clock, opens a socket or starts a thread, except the devices of the kernel; [`time`] is an
-//! argument everywhere, so a seed or a script replays any run.
+//! From the wire up: [`wire`] turns bytes into typed headers and back; [`tcp`] is one connection
+//! (RFC 9293 and its family); [`stack`] keeps many of them behind its addresses and ports; and
+//! [`device`] brings packets and takes them away. Connection and stack speak through five verbs:
+//! `handle_*` takes an input in, `handle_timeout` lets time pass, `poll_transmit` gives out what is
+//! to be sent, `poll_event` what the owner should know, `poll_timeout` when to come again. No layer
+//! reads a clock, opens a socket or starts a thread, except the devices of the kernel; the [`time`]
+//! is an argument everywhere, so a seed or a script replays any run.
 //!
 //! Packets travel between a stack and a device in a [`PacketBatch`]; neither holds the other.
 //!

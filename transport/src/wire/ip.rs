@@ -103,7 +103,8 @@ pub struct Datagram<'a> {
     pub source: IpAddr,
     /// For whom it is.
     pub destination: IpAddr,
-    /// What the payload is; for IPv6 after the extension headers.
+    /// What the payload is; for IPv6 after the extension headers. The other family's ICMP is
+    /// [`Protocol::Other`].
     pub protocol: Protocol,
     /// Hops left: time to live of IPv4, hop limit of IPv6.
     pub hop_limit: u8,
@@ -161,6 +162,14 @@ pub fn emit_header(
         (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
             panic!("a datagram stays in one family: {source} to {destination}")
         }
+    }
+}
+
+/// The protocol of that number in a datagram of either family, each knowing its own ICMP alone.
+pub(super) fn protocol_in(is_v4: bool, number: u8) -> Protocol {
+    match (Protocol::from(number), is_v4) {
+        (Protocol::Icmpv6, true) | (Protocol::Icmp, false) => Protocol::Other(number),
+        (protocol, _) => protocol,
     }
 }
 

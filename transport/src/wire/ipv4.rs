@@ -10,7 +10,7 @@ use zerocopy::network_endian::U16;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::checksum::checksum;
-use super::ip::{Datagram, Ecn, Fields, Protocol};
+use super::ip::{Datagram, Ecn, Fields, protocol_in};
 use super::malformed::Malformed;
 
 /// The header without options.
@@ -77,7 +77,7 @@ pub fn parse(packet: &[u8]) -> Result<Datagram<'_>, Malformed> {
     Ok(Datagram {
         source: IpAddr::from(header.source),
         destination: IpAddr::from(header.destination),
-        protocol: Protocol::from(header.protocol),
+        protocol: protocol_in(true, header.protocol),
         hop_limit: header.time_to_live,
         ecn: Ecn::from_bits(header.service),
         payload,
@@ -95,7 +95,7 @@ pub(super) fn parse_quote(bytes: &[u8]) -> Option<Datagram<'_>> {
     Some(Datagram {
         source: IpAddr::from(header.source),
         destination: IpAddr::from(header.destination),
-        protocol: Protocol::from(header.protocol),
+        protocol: protocol_in(true, header.protocol),
         hop_limit: header.time_to_live,
         ecn: Ecn::from_bits(header.service),
         payload: bytes.get(header.len()..)?,

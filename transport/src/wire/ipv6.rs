@@ -11,7 +11,7 @@ use core::net::{IpAddr, Ipv6Addr};
 use zerocopy::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
-use super::ip::{Datagram, Ecn, Fields, Protocol};
+use super::ip::{Datagram, Ecn, Fields, protocol_in};
 use super::malformed::Malformed;
 
 /// The fixed header.
@@ -65,7 +65,7 @@ impl Header {
         Datagram {
             source: IpAddr::from(self.source),
             destination: IpAddr::from(self.destination),
-            protocol: Protocol::from(protocol),
+            protocol: protocol_in(false, protocol),
             hop_limit: self.hop_limit,
             ecn: self.ecn(),
             payload,

@@ -25,6 +25,9 @@ pub const PROTOCOL: u8 = 6;
 /// The header without options.
 pub const HEADER_LEN_MIN: usize = size_of::<Header>();
 
+/// One letter for each control bit, from the lowest; the order in which tcpdump prints them.
+const FLAG_LETTERS: &str = "FSRP.UEW";
+
 /// The fixed part of the header as it lies in a packet.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
@@ -95,20 +98,6 @@ impl Flags {
     /// RST and ACK: the reset of a segment that carried no acknowledgement.
     pub const RST_ACK: Self = Self { rst: true, ack: true, ..Self::NONE };
 
-    /// Each bit of the octet with its letter in tcpdump's notation, in the order of printing.
-    fn letters(self) -> [(bool, u8, char); 8] {
-        [
-            (self.fin, 0x01, 'F'),
-            (self.syn, 0x02, 'S'),
-            (self.rst, 0x04, 'R'),
-            (self.psh, 0x08, 'P'),
-            (self.ack, 0x10, '.'),
-            (self.urg, 0x20, 'U'),
-            (self.ece, 0x40, 'E'),
-            (self.cwr, 0x80, 'W'),
-        ]
-    }
-
     /// The bits of the header's flag octet.
     #[must_use]
     pub const fn from_bits(bits: u8) -> Self {
@@ -126,8 +115,15 @@ impl Flags {
 
     /// The header's flag octet.
     #[must_use]
-    pub fn bits(self) -> u8 {
-        self.letters().iter().filter(|(set, ..)| *set).fold(0, |bits, (_, bit, _)| bits | bit)
+    pub const fn bits(self) -> u8 {
+        self.fin as u8
+            | (self.syn as u8) << 1
+            | (self.rst as u8) << 2
+            | (self.psh as u8) << 3
+            | (self.ack as u8) << 4
+            | (self.urg as u8) << 5
+            | (self.ece as u8) << 6
+            | (self.cwr as u8) << 7
     }
 }
 
@@ -142,8 +138,13 @@ impl BitOr for Flags {
 impl fmt::Display for Flags {
     /// As tcpdump prints them: `S`, `S.`, `P.`, `R`; `none` without any.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String =
-            self.letters().iter().filter(|(set, ..)| *set).map(|(.., letter)| *letter).collect();
+        let bits = self.bits();
+        let text: String = FLAG_LETTERS
+            .chars()
+            .enumerate()
+            .filter(|(place, _)| bits >> place & 1 != 0)
+            .map(|(_, letter)| letter)
+            .collect();
         f.pad(if text.is_empty() { "none" } else { &text })
     }
 }

@@ -11,6 +11,7 @@
 mod block;
 
 use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::{Device, Sent};
 use crate::batch::PacketBatch;
@@ -147,6 +148,11 @@ impl<D: Device, W: Write> Tee<D, W> {
         &self.device
     }
 
+    /// The device beneath, to configure it.
+    pub const fn device_mut(&mut self) -> &mut D {
+        &mut self.device
+    }
+
     /// Ends the capture: the device, and the file.
     pub fn into_parts(self) -> (D, Capture<W>) {
         (self.device, self.capture)
@@ -181,6 +187,13 @@ impl<D: Device, W: Write> Device for Tee<D, W> {
     fn send(&mut self, batch: &mut PacketBatch) -> io::Result<Sent> {
         self.record(Direction::Outbound, batch, 0);
         self.device.send(batch)
+    }
+}
+
+impl<D: AsFd, W> AsFd for Tee<D, W> {
+    /// Readiness is that of the device beneath.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.device.as_fd()
     }
 }
 

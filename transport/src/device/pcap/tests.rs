@@ -102,7 +102,7 @@ fn a_tee_sees_both_directions_and_changes_nothing() {
     batch.push(b"was there before");
     tee.on_time(Instant::from_nanos(2));
     assert_eq!(tee.receive(&mut batch).expect("receives"), 1);
-    assert_eq!((tee.mtu(), tee.device().waiting()), (100, 0));
+    assert_eq!((tee.mtu(), tee.device().waiting(), tee.device_mut().waiting()), (100, 0, 0));
 
     let (_, capture) = tee.into_parts();
     let blocks = blocks(&capture.into_inner());

@@ -144,6 +144,14 @@ fn v6_payload_past_the_packet_is_truncated() {
 }
 
 #[test]
+fn the_other_familys_icmp_is_nobodys() {
+    let four = emitted(v4(), Protocol::Icmpv6, b"x");
+    assert_eq!(parse(&four).map(|datagram| datagram.protocol), Ok(Protocol::Other(58)));
+    let six = emitted(v6(), Protocol::Icmp, b"x");
+    assert_eq!(parse(&six).map(|datagram| datagram.protocol), Ok(Protocol::Other(1)));
+}
+
+#[test]
 #[should_panic(expected = "one family")]
 fn families_do_not_mix() {
     emit_header(v4().0, v6().1, Protocol::Tcp, 64, Ecn::NotEct, 0, &mut [0; 60]);
