@@ -10,6 +10,8 @@
 //! - [`simulated`]: one direction of a bad network, told the time, replayed from a seed.
 //! - [`pcap`]: tees any device into a pcapng file.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::unwrap_used))]
+
 pub mod memory;
 pub mod netlink;
 pub mod pcap;
@@ -30,6 +32,7 @@ pub trait Device {
 
     /// Appends what has come to `batch` until nothing is left or the batch is full, and returns how
     /// many packets that were: 0 means that a read would block, or that the batch was full before.
+    /// Make the batch for packets as long as the MTU: longer ones are lost or cut.
     ///
     /// # Errors
     ///

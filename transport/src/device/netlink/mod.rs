@@ -77,7 +77,7 @@ pub enum NetlinkError {
         #[source]
         reason: io::Error,
     },
-    /// An address was added, but the kernel does not take packets for it.
+    /// The kernel does not take packets for an address that was to be added.
     #[error("the kernel does not use {address}; is IPv6 switched off on the interface?")]
     NotInUse {
         /// The address.
@@ -221,6 +221,10 @@ impl Netlink {
         match self.transact(request, |_| {}) {
             Ok(()) => Ok(true),
             Err(fault) if fault.is(Errno::EXIST) => Ok(false),
+            // What the kernel says where the sysctl disable_ipv6 is set; a missing right is EPERM.
+            Err(fault) if fault.is(Errno::ACCESS) => {
+                Err(NetlinkError::NotInUse { address: address.address })
+            }
             Err(fault) => Err(fault.into_error(doing)),
         }
     }
@@ -347,7 +351,7 @@ impl Fault {
     fn into_error(self, doing: &'static str) -> NetlinkError {
         match self {
             Self::Socket(errno) => NetlinkError::NoAnswer { doing, reason: errno.into() },
-            Self::Kernel(Errno::PERM | Errno::ACCESS) => NetlinkError::NotPermitted { doing },
+            Self::Kernel(Errno::PERM) => NetlinkError::NotPermitted { doing },
             Self::Kernel(errno) => NetlinkError::Refused { doing, reason: errno.into() },
             Self::Garbled => NetlinkError::Garbled { doing },
         }

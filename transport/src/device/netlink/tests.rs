@@ -56,6 +56,24 @@ fn a_configured_interface_takes_packets_for_its_addresses() {
 }
 
 #[test]
+fn ipv6_switched_off_is_not_a_missing_right() {
+    if !inside("device::netlink::tests::ipv6_switched_off_is_not_a_missing_right") {
+        return;
+    }
+    run("ip link add wharf0 type veth peer name peer0");
+    std::fs::write("/proc/sys/net/ipv6/conf/wharf0/disable_ipv6", "1").expect("writes");
+    let mut netlink = Netlink::open().expect("opens");
+    let index = netlink.interface("wharf0").expect("asks").expect("is there").index;
+    let addresses = [address("10.213.0.1", 30), address("fd00:213::1", 64)];
+    let fault = netlink.configure(index, 1400, &addresses).expect_err("no IPv6");
+    assert_eq!(
+        fault.to_string(),
+        "the kernel does not use fd00:213::1; is IPv6 switched off on the interface?"
+    );
+    netlink.configure(index, 1400, &addresses[..1]).expect("IPv4 does not mind");
+}
+
+#[test]
 fn what_the_kernel_refuses_says_what_was_asked_for() {
     if !inside("device::netlink::tests::what_the_kernel_refuses_says_what_was_asked_for") {
         return;

@@ -143,6 +143,7 @@ fn downed_and_deleted_interfaces_have_names() {
     let error = tun.send(&mut batch).expect_err("the interface is not up yet");
     assert_eq!(Fault::of(&error), Some(Fault::Down));
     assert!(batch.is_empty());
+    assert_eq!(tun.receive(&mut batch).expect("there is just nothing to read"), 0);
 
     run("ip link del wharf0");
     batch.push(&packet);

@@ -4,6 +4,7 @@ use crate::wire::ip::{Ecn, emit_header, header_len};
 use crate::wire::options::{SackBlocks, Timestamps};
 use crate::wire::tcp::{Flags, Ports, Text};
 use core::net::IpAddr;
+use proptest::prelude::*;
 
 const SOURCE: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 1));
 const DESTINATION: IpAddr = IpAddr::V4(core::net::Ipv4Addr::new(192, 0, 2, 2));
@@ -141,4 +142,17 @@ fn icmp_errors_show_what_they_quote() {
         packet(&datagram(Protocol::Icmp, &other)).to_string(),
         "192.0.2.1 > 192.0.2.2: icmp type 5 code 1"
     );
+}
+
+proptest! {
+    #[test]
+    fn any_payload_is_one_line(
+        number in prop_oneof![Just(6u8), Just(1), any::<u8>()],
+        payload in proptest::collection::vec(any::<u8>(), 0..80),
+    ) {
+        let line = packet(&datagram(Protocol::from(number), &payload)).to_string();
+        prop_assert!(!line.is_empty() && !line.contains('\n'));
+        let line = packet(&payload).to_string();
+        prop_assert!(!line.is_empty() && !line.contains('\n'));
+    }
 }
