@@ -65,8 +65,8 @@ pub struct SackBlocks {
 impl SackBlocks {
     /// No ranges.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { blocks: [(SeqNumber::new(0), SeqNumber::new(0)); SACK_BLOCKS_MAX], count: 0 }
     }
 
     /// Appends the range `[left, right)`; false if all four places are taken.
