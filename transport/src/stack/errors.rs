@@ -4,7 +4,6 @@ use crate::tcp;
 
 /// Why there is no new connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum ConnectError {
     /// All ports towards this destination are taken, in TIME-WAIT included: wait, or add an
     /// address.

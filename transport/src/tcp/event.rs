@@ -27,7 +27,6 @@ pub enum Event {
 
 /// Why a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum CloseReason {
     /// Both sides have finished.
     Normal,
