@@ -1,9 +1,39 @@
 //! The daemon's configuration: typed, read once, checked whole.
+//!
+//! ```text
+//! keys   the one table: path, kind, default, effect, doc
+//! kind   what a key takes;  text  how it is spelled
+//! walk   one file against the table, every fault with its line
+//! layer  checked values of one source (file, environment, flags)
+//! settings  layers stacked by crate `config`;  cross  contradictions among them
+//! types  the result;  pattern, origin  which route an origin takes
+//! show   the reference and --print-config;  reload  what may change at run time
+//! ```
+//!
+//! Invariants: only checked values are stacked; all faults of all sources are reported at once;
+//! nothing is coerced. Not here: the environment and the command line are read by `main` and come
+//! as data; names of users and hosts are not looked up.
 
+mod cross;
+mod decode;
+mod fault;
+mod keys;
+mod kind;
+mod layer;
+mod load;
 pub mod origin;
 pub mod pattern;
+mod reload;
+mod settings;
+mod show;
+mod text;
 mod types;
+mod walk;
 
+pub use fault::{Fault, Faults};
+pub use load::{DEFAULT_FILE, Inputs, Loaded};
+pub use reload::Changes;
+pub use show::reference;
 pub use types::{
     Access, Config, Control, Device, DeviceKind, Log, LogFormat, Metrics, MetricsListen, Pool,
     Prefix, Reuse, Route, RouteSettings, Share, Transport,

@@ -49,6 +49,21 @@ impl RoutePattern {
             && self.port.matches(origin.port)
     }
 
+    /// The one host that the pattern is for, if it has no `*` in its host.
+    pub(super) fn host(&self) -> Option<&Host> {
+        match &self.host {
+            HostPattern::Exact(host) => Some(host),
+            HostPattern::Any | HostPattern::Labels(_) => None,
+        }
+    }
+
+    /// Whether every origin of `other` is one of this pattern's too.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.scheme == other.scheme
+            && self.host.covers(&other.host)
+            && (self.port == PortPattern::Any || self.port == other.port)
+    }
+
     /// The one origin that the pattern is for, if it has no `*`.
     #[must_use]
     pub fn origin(&self) -> Option<Origin> {
@@ -124,6 +139,20 @@ impl HostPattern {
                 });
                 each && parts.next().is_none()
             }
+        }
+    }
+}
+
+impl HostPattern {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Any, Self::Any | Self::Exact(_) | Self::Labels(_)) => true,
+            (Self::Exact(_) | Self::Labels(_), Self::Exact(host)) => self.matches(host),
+            (Self::Labels(mine), Self::Labels(theirs)) => {
+                let each = |(a, b): (&Option<String>, &Option<String>)| a.is_none() || a == b;
+                mine.len() == theirs.len() && mine.iter().zip(theirs).all(each)
+            }
+            (Self::Exact(_), Self::Labels(_) | Self::Any) | (Self::Labels(_), Self::Any) => false,
         }
     }
 }

@@ -10,6 +10,9 @@ use core::time::Duration;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use serde::Deserialize;
+
+use super::decode;
 use super::pattern::RoutePattern;
 
 /// The whole configuration of one daemon.
@@ -32,7 +35,7 @@ pub struct Config {
 }
 
 /// `[device]`: the TUN device that carries the daemon's packets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Device {
     /// Name of the interface, 1 to 15 bytes.
     pub name: String,
@@ -51,7 +54,8 @@ impl Default for Device {
 }
 
 /// How the device is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DeviceKind {
     /// The best way that this kernel and this build offer.
     #[default]
@@ -61,19 +65,22 @@ pub enum DeviceKind {
 }
 
 /// `[transport]`: the stack's addresses and its TCP.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Transport {
     /// Source addresses of the stack, at least one; each inside a prefix of `gateway`.
     pub addresses: Vec<IpAddr>,
     /// Addresses of the kernel's end of the link, set on a device that the daemon created.
+    #[serde(deserialize_with = "decode::prefixes")]
     pub gateway: Vec<Prefix>,
     /// Local ports of outgoing connections.
+    #[serde(deserialize_with = "decode::port_range")]
     pub port_range: RangeInclusive<u16>,
     /// Connections of the stack in every state but TIME-WAIT.
     pub connections_max: usize,
     /// Entries of the TIME-WAIT table.
     pub time_wait_max: usize,
     /// How long a closed connection is remembered (twice the segment lifetime).
+    #[serde(deserialize_with = "decode::duration")]
     pub time_wait: Duration,
     /// Selective acknowledgement is offered (RFC 2018).
     pub sack: bool,
@@ -82,16 +89,22 @@ pub struct Transport {
     /// Small segments wait for the acknowledgement of earlier ones (RFC 896).
     pub nagle: bool,
     /// Longest delay of an acknowledgement (RFC 1122, section 4.2.3.2).
+    #[serde(deserialize_with = "decode::duration")]
     pub delayed_ack: Duration,
     /// Lower bound of the retransmission timeout (RFC 6298).
+    #[serde(deserialize_with = "decode::duration")]
     pub rto_min: Duration,
     /// Silence after which a connection is probed; `None` is off.
+    #[serde(deserialize_with = "decode::duration_or_off")]
     pub keepalive: Option<Duration>,
     /// How long data may stay unacknowledged (RFC 5482); `None` leaves it to the retries.
+    #[serde(deserialize_with = "decode::duration_or_off")]
     pub user_timeout: Option<Duration>,
     /// Most bytes that one connection buffers to send.
+    #[serde(deserialize_with = "decode::size")]
     pub send_buffer: usize,
     /// Most bytes that one connection buffers for its reader; the largest window it offers.
+    #[serde(deserialize_with = "decode::size")]
     pub receive_buffer: usize,
 }
 
@@ -132,8 +145,43 @@ pub struct Prefix {
     pub length: u8,
 }
 
+impl Prefix {
+    /// Whether `other` is in the same network.
+    #[must_use]
+    pub fn contains(&self, other: IpAddr) -> bool {
+        match (self.address, other) {
+            (IpAddr::V4(mine), IpAddr::V4(other)) => {
+                let host_bits = 32_u32.saturating_sub(u32::from(self.length));
+                let differing = mine.to_bits() ^ other.to_bits();
+                differing.checked_shr(host_bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V6(mine), IpAddr::V6(other)) => {
+                let host_bits = 128_u32.saturating_sub(u32::from(self.length));
+                let differing = mine.to_bits() ^ other.to_bits();
+                differing.checked_shr(host_bits).unwrap_or(0) == 0
+            }
+            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+        }
+    }
+
+    /// Whether `other` is this network's own address or its broadcast address, which IPv4 keeps
+    /// from hosts where the prefix is shorter than 31 bits (RFC 3021).
+    #[must_use]
+    pub fn reserves(&self, other: IpAddr) -> bool {
+        let IpAddr::V4(other) = other else {
+            return false;
+        };
+        if self.length > 30 || !self.contains(IpAddr::V4(other)) {
+            return false;
+        }
+        let host_mask = u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
+        let host = other.to_bits() & host_mask;
+        host == 0 || host == host_mask
+    }
+}
+
 /// `[pool]`: limits of the whole pool, and what a route has unless it says otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Pool {
     /// Connections of all routes in every state but closing.
     pub max_total: usize,
@@ -144,8 +192,10 @@ pub struct Pool {
     /// Origins known at one time. A pattern makes one of each origin that it is asked for.
     pub max_routes: usize,
     /// How often the names of upstreams are resolved again.
+    #[serde(deserialize_with = "decode::duration")]
     pub dns_refresh: Duration,
     /// The keys of `[pool]` that a `[[route]]` may set for itself.
+    #[serde(flatten)]
     pub per_route: RouteSettings,
 }
 
@@ -163,7 +213,7 @@ impl Default for Pool {
 }
 
 /// The keys of `[pool]` that a `[[route]]` may set for itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RouteSettings {
     /// Connections of one origin in every state but closing.
     pub max_per_route: usize,
@@ -173,14 +223,17 @@ pub struct RouteSettings {
     pub max_waiters_per_client: usize,
     /// Connection attempts of one origin at one time.
     pub max_connecting_per_route: usize,
-    /// Longest wait of a lease that names no deadline; longer ones are cut to it. Zero: only
-    /// what is there now.
+    /// Longest wait of a lease that names no deadline of its own. Zero: only what is there now.
+    #[serde(deserialize_with = "decode::duration")]
     pub lease_timeout: Duration,
     /// Longest time for one connection attempt.
+    #[serde(deserialize_with = "decode::duration")]
     pub connect_timeout: Duration,
     /// An idle connection is closed after this; `None` is never.
+    #[serde(deserialize_with = "decode::duration_or_off")]
     pub idle_timeout: Option<Duration>,
     /// A connection older than this is closed when free, less up to 10 %; `None` is never.
+    #[serde(deserialize_with = "decode::duration_or_off")]
     pub max_lifetime: Option<Duration>,
     /// Leases that one connection serves; 0 is without limit.
     pub max_uses: u32,
@@ -209,7 +262,8 @@ impl Default for RouteSettings {
 }
 
 /// Which idle connection is leased first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Reuse {
     /// The one used last: the warmest, and the others may grow old and close.
     #[default]
@@ -219,29 +273,36 @@ pub enum Reuse {
 }
 
 /// Security domain of a connection: who may use one that another has used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Share {
     /// Clients of the same user.
     #[default]
     Uid,
     /// Clients of the same user and primary group.
+    #[serde(rename = "uid+group")]
     UidGroup,
     /// Every client that may use the route.
     Any,
 }
 
 /// One `[[route]]`: which origins it is for, who may use them, and on what terms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Route {
     /// `match`: the origins.
+    #[serde(rename = "match", deserialize_with = "decode::pattern")]
     pub pattern: RoutePattern,
     /// Label in metrics and name in a lease request; unique. Without one, the pattern's text.
+    #[serde(default)]
     pub name: Option<String>,
     /// Addresses of the upstream, in place of resolving its name.
+    #[serde(default)]
     pub addresses: Vec<IpAddr>,
     /// Who may lease.
+    #[serde(flatten)]
     pub access: Access,
     /// The pool's settings for each origin, `[pool]`'s where the route has none of its own.
+    #[serde(flatten)]
     pub settings: RouteSettings,
 }
 
@@ -255,7 +316,8 @@ impl Route {
 
 /// Who may lease from a route. Numbers only: names are not looked up, so that the answer does
 /// not hang on a name service.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(default)]
 pub struct Access {
     /// `allow_uids`: users who may.
     pub allow_uids: Vec<u32>,
@@ -285,15 +347,17 @@ impl Access {
 }
 
 /// `[control]`: the sockets of clients and of operators, and their quotas.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Control {
     /// Path of the lease socket.
     pub lease_socket: PathBuf,
     /// Permission bits of the lease socket.
+    #[serde(deserialize_with = "decode::mode")]
     pub lease_mode: u32,
     /// Path of the admin socket.
     pub admin_socket: PathBuf,
     /// Permission bits of the admin socket.
+    #[serde(deserialize_with = "decode::mode")]
     pub admin_mode: u32,
     /// Sessions of all clients.
     pub max_sessions: usize,
@@ -302,10 +366,13 @@ pub struct Control {
     /// Leases and waiters of one user.
     pub max_leases_per_uid: usize,
     /// Most bytes queued for one session's reader, replies not counted.
+    #[serde(deserialize_with = "decode::size")]
     pub session_buffer: usize,
     /// How long a new session may take to say HELLO.
+    #[serde(deserialize_with = "decode::duration")]
     pub hello_timeout: Duration,
     /// How long leases may go on after the order to stop.
+    #[serde(deserialize_with = "decode::duration")]
     pub drain_timeout: Duration,
 }
 
@@ -327,9 +394,10 @@ impl Default for Control {
 }
 
 /// `[metrics]`: where figures are served.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Metrics {
     /// Where the metrics listener stands.
+    #[serde(deserialize_with = "decode::listen")]
     pub listen: MetricsListen,
 }
 
@@ -351,7 +419,7 @@ pub enum MetricsListen {
 }
 
 /// `[log]`: what is logged, and how it looks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Log {
     /// Directives of `tracing_subscriber::EnvFilter`.
     pub filter: String,
@@ -366,7 +434,8 @@ impl Default for Log {
 }
 
 /// How a log line looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// Text at a terminal, JSON otherwise.
     #[default]
