@@ -1,8 +1,9 @@
 //! What no key can know by itself: values that contradict each other.
 //!
 //! A default never contradicts an operator: lowering `pool.max_total` alone is fine, because the
-//! lower limit holds for all. Raising a limit beyond one that encloses it is a fault. Keys that
-//! have a fault of their own are left out here, so that one mistake is one line.
+//! lower limit holds for all, and neither does a value that repeats the default, as a copy of the
+//! reference does. Raising a limit beyond one that encloses it is a fault. Keys that have a fault of
+//! their own are left out here, so that one mistake is one line.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -12,9 +13,9 @@ use config::{Map, Value, ValueKind};
 use super::fault::{Faults, Wrong};
 use super::keys;
 use super::pattern::RoutePattern;
-use super::settings::{Settings, is_set};
+use super::prefix::Prefix;
+use super::settings::{Settings, default_value, is_set};
 use super::text;
-use super::types::Prefix;
 
 /// The first may not be above the second.
 struct Bound {
@@ -75,10 +76,10 @@ impl Cross<'_> {
             else {
                 continue;
             };
-            if quantity(&inner) <= quantity(&outer) {
+            if fits(&inner, &outer) {
                 continue;
             }
-            if is_set(&inner) {
+            if is_stated(&inner, bound.inner) {
                 let wrong = above(bound.inner, &inner, bound.outer, &outer);
                 self.fault(&inner, bound.inner, wrong);
             } else if bound.both_ways {
@@ -99,7 +100,7 @@ impl Cross<'_> {
                 let Some(outer) = own_outer.or_else(|| self.value(bound.outer)) else {
                     continue;
                 };
-                if quantity(inner) > quantity(&outer) {
+                if !fits(inner, &outer) {
                     let wrong = above(bound.inner, inner, bound.outer, &outer);
                     let name = keys::find(bound.inner).map_or(bound.inner, keys::Key::name);
                     self.fault(inner, &format!("route.{name}"), wrong);
@@ -234,6 +235,17 @@ fn texts(value: &Value) -> Vec<String> {
         return items.iter().map(|item| item.kind.to_string()).collect();
     }
     vec![value.kind.to_string()]
+}
+
+/// Whether somebody set a value, and not merely to the default.
+fn is_stated(value: &Value, path: &str) -> bool {
+    let default = keys::find(path).and_then(default_value);
+    is_set(value) && default.is_none_or(|default| default.kind != value.kind)
+}
+
+/// Whether `inner` is not above `outer`. What is off is no limit, so it is above none.
+fn fits(inner: &Value, outer: &Value) -> bool {
+    inner.kind.to_string() == text::OFF || quantity(inner) <= quantity(outer)
 }
 
 /// What is compared: a count, or nanoseconds; "off" is without end.

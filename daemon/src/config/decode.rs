@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer, de::Error};
 
 use super::fault::Wrong;
 use super::pattern::RoutePattern;
+use super::prefix::Prefix;
 use super::text;
-use super::types::{MetricsListen, Prefix};
+use super::types::MetricsListen;
 
 fn read<'de, D, T>(decoder: D, parse: impl Fn(&str) -> Result<T, Wrong>) -> Result<T, D::Error>
 where

@@ -50,10 +50,10 @@ impl Faults {
 
     pub(super) fn push(&mut self, place: &str, key: &str, wrong: Wrong) {
         self.list.push(Fault {
-            place: place.to_owned(),
-            key: key.to_owned(),
-            reason: wrong.reason,
-            hint: wrong.hint,
+            place: one_line(place),
+            key: one_line(key),
+            reason: one_line(&wrong.reason),
+            hint: wrong.hint.as_deref().map(one_line),
         });
     }
 
@@ -66,6 +66,15 @@ impl Faults {
     pub(super) fn sort(&mut self, sources: &[String]) {
         self.list.sort_by_key(|fault| position(&fault.place, sources));
     }
+}
+
+/// `text` with its control characters escaped: a fault is one line, whatever it quotes.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
 }
 
 /// Rank of the source that `place` names, and the line in it.

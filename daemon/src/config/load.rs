@@ -53,8 +53,17 @@ impl Inputs {
     pub fn load(&self) -> Result<Loaded, Faults> {
         let mut faults = Faults::default();
         let files = self.all_files(&mut faults);
-        let mut layers: Vec<Layer> =
-            files.iter().map(|path| read_layer(path, &mut faults)).collect();
+        let layers = files.iter().map(|path| read_layer(path, &mut faults)).collect();
+        self.stack(files, layers, faults)
+    }
+
+    /// Puts environment and flags on the layers of the files, and judges the whole.
+    pub(super) fn stack(
+        &self,
+        files: Vec<PathBuf>,
+        mut layers: Vec<Layer>,
+        mut faults: Faults,
+    ) -> Result<Loaded, Faults> {
         layers.push(layer::environment(&self.environment, &mut faults));
         let flags = layer::flags(&self.flags, &mut faults);
         let settings = Settings::stack(layers, flags);
@@ -101,10 +110,7 @@ fn list_folder(file: &Path, folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
     };
     // A file that cannot be looked at is reported where it is read.
     let file_owner = fs::metadata(file).map_or(0, |about| about.uid());
-    if owner != 0 && owner != file_owner {
-        let reason = format!("belongs to uid {owner}, who does not own {}", file.display());
-        return Err(Wrong::new(reason).hint("give it to root or to the owner of the file"));
-    }
+    judge_owner(owner, file_owner)?;
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
@@ -115,6 +121,15 @@ fn list_folder(file: &Path, folder: &Path) -> Result<Vec<PathBuf>, Wrong> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Whether a folder of `owner` may add to a file of `file_owner`.
+pub(super) fn judge_owner(owner: u32, file_owner: u32) -> Result<(), Wrong> {
+    if owner == 0 || owner == file_owner {
+        return Ok(());
+    }
+    let reason = format!("belongs to uid {owner}, the file beside it to uid {file_owner}");
+    Err(Wrong::new(reason).hint("give it to root or to the owner of the file"))
 }
 
 fn read_layer(path: &Path, faults: &mut Faults) -> Layer {

@@ -178,37 +178,36 @@ impl fmt::Display for Origin {
 #[non_exhaustive]
 pub enum BadOrigin {
     /// The daemon would have to speak TLS; lease `tcp://` and speak it yourself.
-    #[error("TLS by the daemon is not there yet; lease tcp://HOST:PORT and speak TLS through it")]
+    #[error("TLS by the daemon is not there yet")]
     Tls,
     /// Use `http` or `tcp`.
-    #[error("the scheme must be http or tcp")]
+    #[error("the scheme is neither http nor tcp")]
     Scheme,
     /// Write `scheme://host:port`.
-    #[error("it must read SCHEME://HOST or SCHEME://HOST:PORT")]
+    #[error("an origin reads SCHEME://HOST or SCHEME://HOST:PORT")]
     Form,
     /// Leave out what stands behind the port.
-    #[error("a path, query, fragment or user has no place here; only SCHEME://HOST:PORT counts")]
+    #[error("an origin has no user, path, query or fragment")]
     Excess,
-    /// Close the bracket.
-    #[error("an opening bracket needs a closing one behind the IPv6 address")]
+    /// Write an IPv6 address in brackets.
+    #[error("an IPv6 address stands in brackets")]
     Brackets,
     /// Write an IPv6 address, without a zone.
-    #[error("this is not an IPv6 address (zones such as %eth0 are not taken)")]
+    #[error("this is not an IPv6 address")]
     Ipv6,
     /// Shorten the name, or give one.
-    #[error("a name of a host has 1 to {NAME_BYTES_MAX} bytes")]
+    #[error("the name of a host has 1 to {NAME_BYTES_MAX} bytes")]
     NameLength,
     /// Use letters, digits and hyphens; other scripts in their `xn--` form.
     #[error(
-        "a label of a name has 1 to {LABEL_BYTES_MAX} letters, digits, '-' or '_', and no '-' at \
-         its ends; other scripts are written in their xn-- form"
+        "a label of a name has 1 to {LABEL_BYTES_MAX} of a-z, 0-9, '-' and '_', no '-' at its ends"
     )]
     Label,
     /// Write the address with four decimal numbers.
-    #[error("a name that ends in a number would be read as an address; write all four numbers")]
+    #[error("a name that ends in a number would be read as an address")]
     NumericName,
     /// Give a port.
-    #[error("tcp has no port of its own; write tcp://HOST:PORT")]
+    #[error("tcp has no port of its own")]
     NoPort,
     /// Give a port from 1 to 65535.
     #[error("a port is a number from 1 to 65535")]
@@ -216,4 +215,92 @@ pub enum BadOrigin {
     /// Let `*` stand for a whole label, a whole host or a whole port.
     #[error("a '*' stands for a whole label, a whole host or a whole port")]
     Star,
+}
+
+impl BadOrigin {
+    /// What to write instead.
+    #[must_use]
+    pub const fn hint(self) -> &'static str {
+        match self {
+            Self::Tls => "lease tcp://HOST:PORT and let the client speak TLS through it",
+            Self::Scheme | Self::Form => "such as http://api.internal:8080 or tcp://10.1.2.3:6432",
+            Self::Excess => "write SCHEME://HOST:PORT alone",
+            Self::Brackets => "such as http://[fd00::1]:8080",
+            Self::Ipv6 => "such as [fd00::1]; zones (%eth0) are not taken",
+            Self::NameLength => "give the name of one host",
+            Self::Label => "write names of other scripts in their xn-- form",
+            Self::NumericName => "write all four numbers of the address",
+            Self::NoPort => "write tcp://HOST:PORT",
+            Self::Port => "or * in a pattern, for every port",
+            Self::Star => "such as http://*.svc.internal:*",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_origin_has_one_spelling() {
+        let cases = [
+            ("http", "api.internal", None, "http://api.internal:80"),
+            ("HTTP", "API.Internal.", Some(80), "http://api.internal:80"),
+            ("tcp", "10.1.2.3", Some(6432), "tcp://10.1.2.3:6432"),
+            ("tcp", "10.1.2.3.", Some(1), "tcp://10.1.2.3:1"),
+            ("http", "fd00::0001", Some(8080), "http://[fd00::1]:8080"),
+            ("http", "[FD00::1]", Some(8080), "http://[fd00::1]:8080"),
+            ("http", "[::ffff:10.1.2.3]", None, "http://10.1.2.3:80"),
+            ("http", "xn--mller-kva.example", None, "http://xn--mller-kva.example:80"),
+            ("http", "_srv.3com.example", None, "http://_srv.3com.example:80"),
+        ];
+        for (scheme, host, port, expected) in cases {
+            let origin = Origin::new(scheme, host, port).unwrap();
+            assert_eq!(origin.to_string(), expected, "{scheme} {host} {port:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_origin_says_why() {
+        let long_label = "a".repeat(64);
+        let long_name = ["abcdefghi"; 26].join(".");
+        let cases = [
+            ("https", "a", None, BadOrigin::Tls),
+            ("TLS", "a", Some(1), BadOrigin::Tls),
+            ("ftp", "a", Some(1), BadOrigin::Scheme),
+            ("", "a", Some(1), BadOrigin::Scheme),
+            ("tcp", "a", None, BadOrigin::NoPort),
+            ("http", "a", Some(0), BadOrigin::Port),
+            ("http", "", None, BadOrigin::NameLength),
+            ("http", ".", None, BadOrigin::NameLength),
+            ("http", &long_name, None, BadOrigin::NameLength),
+            ("http", &long_label, None, BadOrigin::Label),
+            ("http", "a..b", None, BadOrigin::Label),
+            ("http", "-a.b", None, BadOrigin::Label),
+            ("http", "a-.b", None, BadOrigin::Label),
+            ("http", "müller.example", None, BadOrigin::Label),
+            ("http", "a b", None, BadOrigin::Label),
+            ("http", "user@a", None, BadOrigin::Label),
+            ("http", "a%00b", None, BadOrigin::Label),
+            ("http", "*.a", None, BadOrigin::Label),
+            ("http", "[fd00::1", None, BadOrigin::Brackets),
+            ("http", "[a.b]", None, BadOrigin::Ipv6),
+            ("http", "fe80::1%eth0", None, BadOrigin::Ipv6),
+            ("http", "a:80", None, BadOrigin::Ipv6),
+        ];
+        for (scheme, host, port, expected) in cases {
+            assert_eq!(Origin::new(scheme, host, port), Err(expected), "{scheme} {host} {port:?}");
+            assert!(!expected.hint().is_empty());
+        }
+    }
+
+    /// Spellings that `getaddrinfo` takes for an IPv4 address.
+    #[test]
+    fn numbers_do_not_pass_for_names() {
+        for host in
+            ["127.1", "2130706433", "0x7f.1", "0x7f000001", "0177.0.0.1", "a.0x", "1.2.3.4.5"]
+        {
+            assert_eq!(Host::parse(host), Err(BadOrigin::NumericName), "{host}");
+        }
+    }
 }

@@ -8,7 +8,7 @@
 //! | `HOST` | a name, an address (IPv6 in brackets), `*` for every name and address, or a name in which some labels are `*`; each such `*` stands for exactly one label, never for none, two, or a part |
 //! | `PORT` | a number, `*` for every port, or nothing for the scheme's own |
 //!
-//! Patterns are kept in the spelling of [`Origin`](super::origin::Origin), so case, a final dot,
+//! Patterns are kept in the spelling of [`Origin`], so case, a final dot,
 //! brackets and the default port make no difference. A pattern looks at what the client asked
 //! for, never at what a name resolves to.
 
@@ -121,9 +121,13 @@ impl HostPattern {
         let name = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
         let labels: Vec<Option<String>> =
             name.split('.').map(parse_label).collect::<Result<_, _>>()?;
-        // With a letter for each star the whole obeys the rules of a name; a last label that
-        // is a number would make it a piece of an address.
+        // With a letter for each star the whole obeys the rules of a name. Numbers and stars alone
+        // are meant for addresses, which have no labels.
         check_name(&name.replace('*', "a"))?;
+        let numbers = |l: &String| l.bytes().all(|b| b.is_ascii_digit());
+        if labels.iter().any(Option::is_some) && labels.iter().flatten().all(numbers) {
+            return Err(BadOrigin::NumericName);
+        }
         Ok(Self::Labels(labels))
     }
 
@@ -247,3 +251,6 @@ impl RouteTable {
         &self.routes
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::settings::is_set;
 use super::text::quote;
 
 /// Width of the reference's lines.
-const WIDTH: usize = 100;
+pub(super) const WIDTH: usize = 100;
 
 /// The text of `configs/wharf.toml`: every key at its default, explained.
 #[must_use]

@@ -10,7 +10,8 @@ use std::path::Path;
 use super::fault::Wrong;
 use super::origin::Host;
 use super::pattern::RoutePattern;
-use super::types::{MetricsListen, Prefix};
+use super::prefix::Prefix;
+use super::types::MetricsListen;
 
 /// The word for "not at all".
 pub(super) const OFF: &str = "off";
@@ -138,7 +139,10 @@ pub(super) fn host_address(text: &str) -> Result<String, Wrong> {
 /// An address with the length of its prefix.
 pub(super) fn prefix(text: &str) -> Result<String, Wrong> {
     let Prefix { address, length } = parse_prefix(text)?;
-    Ok(format!("{}/{length}", host_address(&address.to_string())?))
+    let canonical = format!("{}/{length}", host_address(&address.to_string())?);
+    // IPv4 inside IPv6 is IPv4 now, and its length may be too long for that.
+    parse_prefix(&canonical)?;
+    Ok(canonical)
 }
 
 /// Reads an address with the length of its prefix.
@@ -188,10 +192,15 @@ pub(super) fn parse_listen(text: &str) -> Result<MetricsListen, Wrong> {
     if let Some(path) = text.strip_prefix("unix:") {
         return socket_path(path).map(|path| MetricsListen::Unix(path.into()));
     }
-    text.parse::<SocketAddr>().map(MetricsListen::Tcp).map_err(|_| {
+    let address = text.parse::<SocketAddr>().map_err(|_| {
         Wrong::new(format!("{} is no place to listen", quote(text)))
             .hint("write \"ADDRESS:PORT\", \"unix:/PATH\" or \"off\"")
-    })
+    })?;
+    if !address.ip().is_loopback() {
+        return Err(Wrong::new(format!("{address} is not a loopback address"))
+            .hint("whoever reaches the listener reads all figures; put a proxy before it"));
+    }
+    Ok(MetricsListen::Tcp(address))
 }
 
 /// Directives of the log filter.
@@ -206,9 +215,9 @@ pub(super) fn log_filter(text: &str) -> Result<String, Wrong> {
 
 /// The origins that a route is for.
 pub(super) fn pattern(text: &str) -> Result<String, Wrong> {
-    let pattern = text
-        .parse::<RoutePattern>()
-        .map_err(|bad| Wrong::new(format!("{} is not taken: {bad}", quote(text))))?;
+    let pattern = text.parse::<RoutePattern>().map_err(|bad| {
+        Wrong::new(format!("{} is not taken: {bad}", quote(text))).hint(bad.hint())
+    })?;
     match pattern.host() {
         Some(Host::Address(address)) => host_address(&address.to_string())?,
         Some(Host::Name(name)) if name == "localhost" || name.ends_with(".localhost") => {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::decode;
 use super::pattern::RoutePattern;
+use super::prefix::Prefix;
 
 /// The whole configuration of one daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -133,50 +134,6 @@ impl Default for Transport {
             send_buffer: 1 << 20,
             receive_buffer: 1 << 20,
         }
-    }
-}
-
-/// An address with the length of its network's prefix: `10.213.0.1/30`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Prefix {
-    /// The host's address, not the network's.
-    pub address: IpAddr,
-    /// Leading bits that name the network: at most 32 for IPv4, 128 for IPv6.
-    pub length: u8,
-}
-
-impl Prefix {
-    /// Whether `other` is in the same network.
-    #[must_use]
-    pub fn contains(&self, other: IpAddr) -> bool {
-        match (self.address, other) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => {
-                let host_bits = 32_u32.saturating_sub(u32::from(self.length));
-                let differing = mine.to_bits() ^ other.to_bits();
-                differing.checked_shr(host_bits).unwrap_or(0) == 0
-            }
-            (IpAddr::V6(mine), IpAddr::V6(other)) => {
-                let host_bits = 128_u32.saturating_sub(u32::from(self.length));
-                let differing = mine.to_bits() ^ other.to_bits();
-                differing.checked_shr(host_bits).unwrap_or(0) == 0
-            }
-            (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
-        }
-    }
-
-    /// Whether `other` is this network's own address or its broadcast address, which IPv4 keeps
-    /// from hosts where the prefix is shorter than 31 bits (RFC 3021).
-    #[must_use]
-    pub fn reserves(&self, other: IpAddr) -> bool {
-        let IpAddr::V4(other) = other else {
-            return false;
-        };
-        if self.length > 30 || !self.contains(IpAddr::V4(other)) {
-            return false;
-        }
-        let host_mask = u32::MAX.checked_shr(u32::from(self.length)).unwrap_or(0);
-        let host = other.to_bits() & host_mask;
-        host == 0 || host == host_mask
     }
 }
 
@@ -412,7 +369,7 @@ impl Default for Metrics {
 pub enum MetricsListen {
     /// Nowhere.
     Off,
-    /// On a TCP address of the host.
+    /// On a loopback address of the host.
     Tcp(SocketAddr),
     /// On a Unix socket.
     Unix(PathBuf),

@@ -46,13 +46,28 @@ fn check_syntax(source: &str, text: &str, faults: &mut Faults) -> (String, BTree
         let offset = error.span().map_or(0, |span| span.start);
         let line = Lines::new(&text).of(offset);
         let place = format!("{source}:{line}");
+        let row = text.lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
         if !broken.insert(line) || !blank(&mut text, line) {
             break;
         }
         let reason = error.message().lines().collect::<Vec<_>>().join(", ");
-        faults.push(&place, "", Wrong::new(format!("not TOML: {reason}")));
+        let wrong = Wrong::new(format!("not TOML: {reason}"));
+        faults.push(&place, "", wrong.hint(syntax_hint(&row, error.message())));
     }
     (text, broken)
+}
+
+/// What to write in place of a line that is not TOML.
+fn syntax_hint(row: &str, message: &str) -> &'static str {
+    if message.contains("duplicate") {
+        "keep one of the two"
+    } else if row.starts_with('[') {
+        "write [SECTION] or [[route]] on a line of its own"
+    } else if !row.contains('=') {
+        "write KEY = VALUE"
+    } else {
+        "text stands in \"quotes\", a list in [brackets]"
+    }
 }
 
 /// Blanks one line; with a broken header, also the lines of its section, which would else be
