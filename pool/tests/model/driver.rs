@@ -1,0 +1,464 @@
+//! Takes random steps, tells the model, and asks it.
+
+use wharf_pool::time::{Duration, Now};
+use wharf_pool::{
+    Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId, LeaseId,
+    Outcome, Pool, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, SlotId, Source,
+};
+
+use crate::naive::{Naive, Place, Route, Waiting};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// What all runs together must have seen, or they proved little.
+#[derive(Default)]
+pub(crate) struct Reached {
+    closed: Vec<CloseCause>,
+    refused: Vec<Refusal>,
+    leased: Vec<Source>,
+    cancelled_after_offer: u64,
+}
+
+impl Reached {
+    pub(crate) fn add(&mut self, driver: &Driver) {
+        let stats = driver.pool.stats();
+        self.closed.extend(stats.closed.iter().filter(|(_, n)| *n > 0).map(|(cause, _)| cause));
+        self.refused.extend(stats.lease_failures.iter().filter(|(_, n)| *n > 0).map(|(r, _)| r));
+        self.leased.extend(stats.leases.iter().filter(|(_, n)| *n > 0).map(|(source, _)| source));
+        self.cancelled_after_offer += stats.cancels_after_offer;
+    }
+
+    pub(crate) fn check(&self) {
+        use CloseCause as C;
+        let own = [C::IdleTimeout, C::MaxLifetime, C::MaxUses, C::Evicted, C::LimitLowered];
+        let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::PeerFin, C::Shutdown];
+        for cause in own.into_iter().chain(later) {
+            assert!(self.closed.contains(&cause), "no run closed by {cause}");
+        }
+        for &refusal in Refusal::ALL {
+            let by_connect = ConnectError::ALL.iter().any(|&e| Refusal::from(e) == refusal);
+            let reached = self.refused.contains(&refusal);
+            let drawn = refusal == Refusal::ConnectionRefused;
+            assert!(reached || (by_connect && !drawn), "no run refused by {refusal}");
+        }
+        for source in Source::ALL {
+            assert!(self.leased.contains(source), "no run leased from {source}");
+        }
+        assert!(self.cancelled_after_offer > 0);
+    }
+}
+
+pub(crate) struct Driver {
+    pool: Pool<u64>,
+    naive: Naive,
+    now: Now,
+    state: u64,
+    /// Leases that have ended.
+    ended: Vec<LeaseId>,
+    /// A limit was lowered, and what was there before may still be there.
+    over: bool,
+    trace: Vec<String>,
+}
+
+impl Driver {
+    pub(crate) fn new(seed: u64) -> Self {
+        let config = PoolConfig { max_total: 6, max_waiters_total: 9, ..PoolConfig::default() };
+        let mut driver = Self {
+            pool: Pool::new(config, seed),
+            naive: Naive::default(),
+            now: Now::awake_for(Duration::from_secs(1)),
+            state: seed,
+            ended: Vec::new(),
+            over: false,
+            trace: Vec::new(),
+        };
+        for _ in 0..3 {
+            let config = driver.draw_config();
+            let id = driver.pool.add_route(config.clone());
+            driver.naive.routes.push(Route { id, config, paused_until: Default::default() });
+        }
+        driver
+    }
+
+    pub(crate) fn tail(&self) -> String {
+        self.trace[self.trace.len().saturating_sub(30)..].join("\n")
+    }
+
+    pub(crate) fn step(&mut self, number: usize) {
+        let drawn = self.below(100);
+        self.trace.push(format!("{number}: {drawn} at {:?}", self.now.monotonic));
+        match drawn {
+            0..30 => self.lease(),
+            30..50 => self.release(),
+            50..64 => self.connect_ends(),
+            64..70 => self.cancel(),
+            70..74 => self.lose(),
+            74..80 => self.settle_or_probe(),
+            80..84 => self.transport_done(),
+            84..92 => self.pass_time(),
+            92..94 => self.misuse(),
+            94..96 => self.crash(),
+            96..98 => self.change_limits(),
+            98 => self.replace_route(),
+            _ => self.offer_and_cancel(),
+        }
+        self.listen();
+    }
+
+    /// Everybody leaves. Nothing may be left.
+    pub(crate) fn wind_up(&mut self) {
+        self.trace.push("wind up".to_owned());
+        if self.below(2) == 0 {
+            self.pool.drain(self.now);
+            self.hear_all();
+        }
+        self.pool.shutdown(self.now);
+        self.naive.routes.clear();
+        self.hear_all();
+        for (_, lease) in self.naive.held() {
+            let released = self.pool.release(self.now, lease, Condition::Reusable);
+            assert!(matches!(released, Ok(Released::Closed(_))), "kept after shutdown");
+        }
+        for _ in 0..10 {
+            self.now = self.now + Duration::from_secs(20);
+            self.pool.handle_timeout(self.now);
+            self.hear_all();
+            self.transport_done_with_all();
+        }
+        assert!(self.pool.is_empty(), "{:?} {:?}", self.pool.connections(), self.naive);
+        assert_eq!(self.pool.keys(), 0);
+        assert_eq!(self.pool.poll_timeout(), None);
+        assert_eq!(self.pool.stats().opened.total(), self.pool.stats().closed.total());
+        let stats = self.pool.stats();
+        assert_eq!(stats.leases.total(), stats.releases.total(), "each lease has one end");
+    }
+
+    fn lease(&mut self) {
+        let place = self.place(self.naive.routes.len());
+        let request = Request {
+            route: self.naive.routes[place].id,
+            client: ClientId(self.below(3)),
+            key: KeyId(u32::try_from(self.below(3)).expect("few")),
+            deadline: self.now.monotonic + MS * u32::try_from(self.below(3000)).expect("few"),
+            fresh: self.below(8) == 0,
+            no_wait: self.below(10) == 0,
+        };
+        let outcome = self.pool.lease(self.now, request);
+        self.trace.push(format!("   {request:?} -> {outcome:?}"));
+        match outcome {
+            Outcome::Granted(grant) => {
+                self.hear_all_but_idle();
+                let older = |w: &Waiting| w.route == request.route && self.is_usable(&grant, w);
+                assert!(!self.naive.waiting.iter().any(older), "barged in");
+                assert_eq!(grant.source, Source::Idle);
+                self.naive.granted(&grant, request.key, request.fresh, Place::Idle);
+            }
+            Outcome::Waiting(id) => self.naive.waiting.push(Waiting {
+                id,
+                route: request.route,
+                client: request.client,
+                key: request.key,
+                fresh: request.fresh,
+                deadline: request.deadline,
+            }),
+            Outcome::Refused(refusal) => self.check_refusal(request, refusal),
+        }
+    }
+
+    fn is_usable(&self, grant: &wharf_pool::Grant<u64>, waits: &Waiting) -> bool {
+        let berth = &self.naive.berths[&grant.slot];
+        self.now.monotonic < waits.deadline && Naive::may_use(berth, waits.key, waits.fresh)
+    }
+
+    fn check_refusal(&self, request: Request, refusal: Refusal) {
+        let waiting = &self.naive.waiting;
+        let route = self.naive.routes.iter().find(|route| route.id == request.route);
+        let config = &route.expect("a route that is there").config;
+        let on_route = waiting.iter().filter(|waits| waits.route == request.route).count();
+        let of_client = waiting.iter().filter(|waits| waits.client == request.client).count();
+        let just = match refusal {
+            Refusal::QueueTimeout => request.no_wait || request.deadline <= self.now.monotonic,
+            Refusal::QueueFull => {
+                on_route >= config.max_waiters
+                    || waiting.len() >= self.pool.limits().max_waiters_total
+            }
+            Refusal::Quota => of_client >= config.max_waiters_per_client,
+            _ => false,
+        };
+        assert!(just, "refused by {refusal} without reason");
+    }
+
+    fn release(&mut self) {
+        let held = self.naive.held();
+        if held.is_empty() {
+            return;
+        }
+        let (slot, lease) = held[self.place(held.len())];
+        let condition = match self.below(10) {
+            0 | 1 => Condition::Unused,
+            2 => Condition::Settling { until: self.now.monotonic + 300 * MS },
+            3 => Condition::Spent(CloseCause::ClientDiscard),
+            4 => Condition::Spent(CloseCause::UnreadBytes),
+            _ => Condition::Reusable,
+        };
+        self.give_back(slot, lease, condition);
+    }
+
+    fn give_back(&mut self, slot: SlotId, lease: LeaseId, condition: Condition) {
+        let released = self.pool.release(self.now, lease, condition).expect("a lease that is held");
+        self.trace.push(format!("   {lease:?} {condition:?} -> {released:?}"));
+        self.ended.push(lease);
+        let berth = self.naive.berths.get_mut(&slot).expect("a leased slot");
+        berth.carried |= condition != Condition::Unused;
+        match released {
+            Released::Kept | Released::HandedOn | Released::Closed(_) => berth.place = Place::Free,
+            Released::Settling => berth.place = Place::Settling,
+        }
+        if berth.lost {
+            assert!(matches!(released, Released::Closed(_)), "what is lost is not kept");
+            self.naive.berths.remove(&slot);
+        }
+    }
+
+    fn connect_ends(&mut self) {
+        let Some(slot) = self.any_slot(|place| *place == Place::Connecting) else { return };
+        let drawn = self.below(8);
+        let berth = self.naive.berths.get_mut(&slot).expect("an attempt");
+        let route = berth.route;
+        match drawn {
+            0 => {
+                let error = ConnectError::ConnectionRefused;
+                self.naive.berths.remove(&slot);
+                let live = self.naive.counts(Some(route), false).live();
+                self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: true });
+                if live > 0 {
+                    self.naive.pause(self.now.monotonic, route);
+                }
+            }
+            1 => {
+                let error = ConnectError::NoPort;
+                self.naive.berths.remove(&slot);
+                self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: false });
+                self.naive.pause(self.now.monotonic, route);
+            }
+            _ => {
+                berth.place = Place::Free;
+                assert!(self.pool.opened(self.now, slot, slot.to_bits()));
+            }
+        }
+    }
+
+    fn cancel(&mut self) {
+        if self.naive.waiting.is_empty() {
+            return;
+        }
+        let place = self.place(self.naive.waiting.len());
+        let waits = self.naive.waiting.remove(place);
+        let cancelled = self.pool.cancel(self.now, waits.id);
+        self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
+        assert_eq!(cancelled, Ok(Cancelled::Waiting));
+        assert!(self.pool.cancel(self.now, waits.id).is_err(), "cancelled twice");
+    }
+
+    /// A connection comes free, and before anybody is told a waiter withdraws (rule W).
+    fn offer_and_cancel(&mut self) {
+        if self.naive.waiting.is_empty() {
+            return;
+        }
+        self.release();
+        let place = self.place(self.naive.waiting.len());
+        let waits = self.naive.waiting.remove(place);
+        let cancelled = self.pool.cancel(self.now, waits.id).expect("not told yet");
+        self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
+    }
+
+    fn lose(&mut self) {
+        let Some(slot) = self.any_slot(|place| *place != Place::Connecting) else { return };
+        let cause = if self.below(2) == 0 { CloseCause::PeerFin } else { CloseCause::PeerRst };
+        self.trace.push(format!("   {slot:?} lost"));
+        let berth = self.naive.berths.get_mut(&slot).expect("a slot");
+        if matches!(berth.place, Place::Leased(_)) {
+            berth.lost = true;
+        } else {
+            self.naive.berths.remove(&slot);
+        }
+        self.pool.lost(self.now, slot, cause);
+        self.pool.lost(self.now, slot, CloseCause::TimedOut);
+    }
+
+    fn settle_or_probe(&mut self) {
+        let waits = |place: &Place| matches!(place, Place::Settling | Place::Suspect);
+        let Some(slot) = self.any_slot(waits) else { return };
+        let berth = self.naive.berths.get_mut(&slot).expect("a slot");
+        let was = core::mem::replace(&mut berth.place, Place::Free);
+        self.trace.push(format!("   {slot:?} answered"));
+        if was == Place::Settling {
+            self.pool.settled(self.now, slot);
+        } else {
+            self.pool.probed(self.now, slot);
+        }
+    }
+
+    fn transport_done(&mut self) {
+        if let Some(slot) = self.any_slot(|place| *place == Place::Closing) {
+            self.naive.berths.remove(&slot);
+            self.pool.closed(self.now, slot);
+            self.pool.closed(self.now, slot);
+        }
+    }
+
+    fn transport_done_with_all(&mut self) {
+        for slot in self.naive.slots(|place| *place == Place::Closing) {
+            self.naive.berths.remove(&slot);
+            self.pool.closed(self.now, slot);
+        }
+    }
+
+    fn pass_time(&mut self) {
+        let elapsed = match self.below(10) {
+            0 => Duration::from_secs(self.below(100)),
+            _ => MS * u32::try_from(self.below(400)).expect("few"),
+        };
+        self.now = self.now + elapsed;
+        if self.below(12) == 0 {
+            self.now.boot = self.now.boot + MS * u32::try_from(self.below(9000)).expect("few");
+        }
+        self.pool.handle_timeout(self.now);
+        self.listen();
+        let late = |waits: &Waiting| waits.deadline + 2 * MS <= self.now.monotonic;
+        assert!(!self.naive.waiting.iter().any(late), "a deadline has passed unnoticed");
+    }
+
+    /// Handles that are double, late, foreign or invented change nothing (rule R).
+    fn misuse(&mut self) {
+        let before = self.pool.connections();
+        let rejected = self.pool.stats().releases_rejected.total();
+        let lease = match self.ended.as_slice() {
+            [] => LeaseId::from_bits(7, ClientId(1)),
+            [.., last] if rejected.is_multiple_of(2) => *last,
+            [first, ..] => *first,
+        };
+        assert!(self.pool.release(self.now, lease, Condition::Reusable).is_err());
+        if let Some((_, lease)) = self.naive.held().first() {
+            let foreign = LeaseId::from_bits(lease.to_bits(), ClientId(99));
+            assert!(self.pool.release(self.now, foreign, Condition::Reusable).is_err());
+        }
+        let invented = SlotId::from_bits(self.draw());
+        assert!(!self.pool.opened(self.now, invented, 7));
+        self.pool.settled(self.now, invented);
+        assert!(self.pool.stats().releases_rejected.total() > rejected);
+        assert_eq!(self.pool.connections(), before);
+    }
+
+    /// A client is gone, with everything it held and waited for (rule G).
+    fn crash(&mut self) {
+        let client = ClientId(self.below(3));
+        let gone = self.naive.waiting.extract_if(.., |waits| waits.client == client);
+        for waits in gone.collect::<Vec<_>>() {
+            self.pool.cancel(self.now, waits.id).expect("it waited");
+        }
+        for (slot, lease) in self.naive.held() {
+            if lease.owner() == client {
+                self.give_back(slot, lease, Condition::Spent(CloseCause::ClientDied));
+                self.hear_all_but_idle();
+            }
+        }
+    }
+
+    fn change_limits(&mut self) {
+        self.over = true;
+        if self.below(2) == 0 {
+            let max_total = 2 + self.place(6);
+            let max_connecting_total = 1 + self.place(4);
+            let config =
+                PoolConfig { max_total, max_connecting_total, ..self.pool.limits().clone() };
+            self.trace.push(format!("   {config:?}"));
+            self.pool.configure(self.now, config);
+        } else {
+            let config = self.draw_config();
+            let place = self.place(self.naive.routes.len());
+            let route = &mut self.naive.routes[place];
+            self.trace.push(format!("   {:?} {config:?}", route.id));
+            route.config = config.clone();
+            self.pool.configure_route(self.now, route.id, config);
+        }
+    }
+
+    fn replace_route(&mut self) {
+        let place = self.place(self.naive.routes.len());
+        let gone = self.naive.routes.remove(place).id;
+        self.trace.push(format!("   {gone:?} removed"));
+        self.pool.remove_route(self.now, gone);
+        self.hear_all();
+        for (slot, lease) in self.naive.held() {
+            if self.naive.berths[&slot].route == gone {
+                self.give_back(slot, lease, Condition::Reusable);
+                self.hear_all();
+            }
+        }
+        for slot in self.naive.slots(|place| matches!(place, Place::Settling | Place::Suspect)) {
+            if self.naive.berths[&slot].route != gone {
+                continue;
+            }
+            self.naive.berths.remove(&slot);
+            self.pool.lost(self.now, slot, CloseCause::TimedOut);
+        }
+        let config = self.draw_config();
+        let id = self.pool.add_route(config.clone());
+        self.naive.routes.push(Route { id, config, paused_until: Default::default() });
+    }
+
+    fn draw_config(&mut self) -> RouteConfig {
+        RouteConfig {
+            max_connections: 1 + self.place(4),
+            max_waiters: self.place(6),
+            max_waiters_per_client: 1 + self.place(4),
+            max_connecting: 1 + self.place(3),
+            connect_timeout: Duration::from_millis(200 + self.below(2000)),
+            idle_timeout: Duration::from_millis(self.below(4) * 700),
+            max_lifetime: Duration::from_secs(self.below(4) * 3),
+            max_uses: u32::try_from(self.below(5)).expect("few"),
+            reuse: if self.below(2) == 0 { Reuse::Lifo } else { Reuse::Fifo },
+        }
+    }
+
+    /// Hears the pool out and asks the model.
+    fn listen(&mut self) {
+        self.hear_all();
+        self.over = self.over && self.naive.is_over(self.pool.limits());
+        self.naive.check(self.now.monotonic, &self.pool, self.over);
+    }
+
+    fn hear_all(&mut self) {
+        self.hear_all_but_idle();
+        for berth in self.naive.berths.values_mut().filter(|berth| berth.place == Place::Free) {
+            berth.place = Place::Idle;
+        }
+    }
+
+    fn hear_all_but_idle(&mut self) {
+        while let Some(event) = self.pool.poll_event() {
+            self.trace.push(format!("   {event:?}"));
+            self.naive.hear(self.now.monotonic, event);
+        }
+    }
+
+    fn any_slot(&mut self, of: impl Fn(&Place) -> bool) -> Option<SlotId> {
+        let found = self.naive.slots(of);
+        let place = if found.is_empty() { 0 } else { self.place(found.len()) };
+        found.get(place).copied()
+    }
+
+    fn draw(&mut self) -> u64 {
+        self.state = self.state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767);
+        self.state ^ (self.state >> 33)
+    }
+
+    fn below(&mut self, bound: u64) -> u64 {
+        (self.draw() >> 11) % bound
+    }
+
+    fn place(&mut self, count: usize) -> usize {
+        usize::try_from(self.below(u64::try_from(count).expect("few"))).expect("few")
+    }
+}

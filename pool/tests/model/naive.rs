@@ -1,0 +1,224 @@
+//! What anybody would write down about a pool who only listens: lists, and no cleverness.
+
+use std::collections::BTreeMap;
+
+use wharf_pool::stats::StateCounts;
+use wharf_pool::time::Instant;
+use wharf_pool::{
+    ClientId, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig, RouteConfig, RouteId, SlotId,
+    Source, WaiterId,
+};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Place {
+    Connecting,
+    /// Free at this moment: an event says who has it, or it is idle.
+    Free,
+    Idle,
+    Leased(LeaseId),
+    Settling,
+    Suspect,
+    Closing,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Berth {
+    pub(crate) route: RouteId,
+    pub(crate) place: Place,
+    pub(crate) key: Option<KeyId>,
+    pub(crate) carried: bool,
+    pub(crate) lost: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waiting {
+    pub(crate) id: WaiterId,
+    pub(crate) route: RouteId,
+    pub(crate) client: ClientId,
+    pub(crate) key: KeyId,
+    pub(crate) fresh: bool,
+    pub(crate) deadline: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub(crate) id: RouteId,
+    pub(crate) config: RouteConfig,
+    pub(crate) paused_until: Instant,
+}
+
+#[derive(Default, Debug)]
+pub(crate) struct Naive {
+    /// Every slot with its one place.
+    pub(crate) berths: BTreeMap<SlotId, Berth>,
+    /// In the order of arrival.
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) routes: Vec<Route>,
+}
+
+impl Naive {
+    pub(crate) fn may_use(berth: &Berth, key: KeyId, fresh: bool) -> bool {
+        berth.key.is_none_or(|own| own == key) && !(fresh && berth.carried)
+    }
+
+    pub(crate) fn slots(&self, of: impl Fn(&Place) -> bool) -> Vec<SlotId> {
+        let found = self.berths.iter().filter(|(_, berth)| of(&berth.place));
+        found.map(|(slot, _)| *slot).collect()
+    }
+
+    pub(crate) fn held(&self) -> Vec<(SlotId, LeaseId)> {
+        let lease = |berth: &Berth| match berth.place {
+            Place::Leased(lease) => Some(lease),
+            _ => None,
+        };
+        self.berths.iter().filter_map(|(slot, berth)| Some((*slot, lease(berth)?))).collect()
+    }
+
+    /// A grant to `key`: the slot was free for it.
+    pub(crate) fn granted(&mut self, grant: &Grant<u64>, key: KeyId, fresh: bool, from: Place) {
+        let berth = self.berths.get_mut(&grant.slot).expect("a granted slot exists");
+        assert_eq!(berth.place, from, "handed out twice: {grant:?}");
+        assert!(Self::may_use(berth, key, fresh), "{grant:?} is not for {key:?}");
+        assert_eq!(grant.uses > 0, berth.carried);
+        assert_eq!(grant.connection, grant.slot.to_bits(), "the connection of another slot");
+        assert!(grant.source != Source::New || berth.key.is_none(), "new means never leased");
+        berth.key = Some(key);
+        berth.place = Place::Leased(grant.lease);
+    }
+
+    pub(crate) fn hear(&mut self, now: Instant, event: Event<u64>) {
+        match event {
+            Event::Connect { slot, route } => {
+                let fresh = Berth {
+                    route,
+                    place: Place::Connecting,
+                    key: None,
+                    carried: false,
+                    lost: false,
+                };
+                assert!(self.berths.insert(slot, fresh).is_none(), "one slot, two attempts");
+            }
+            Event::Abandon { slot } => {
+                let berth = self.berths.remove(&slot).expect("an attempt that is known");
+                assert_eq!(berth.place, Place::Connecting);
+                self.pause(now, berth.route);
+            }
+            Event::Granted { waiter, grant } => {
+                let place = self.waiting.iter().position(|waits| waits.id == waiter);
+                let waits = self.waiting.remove(place.expect("a waiter ends once"));
+                assert!(now < waits.deadline, "granted after the deadline");
+                let berth = self.berths[&grant.slot];
+                let passed_over = self.waiting.iter().take(place.expect("found")).any(|older| {
+                    older.route == waits.route
+                        && now < older.deadline
+                        && Self::may_use(&berth, older.key, older.fresh)
+                });
+                assert!(!passed_over, "an older waiter was passed over");
+                assert_eq!(berth.route, waits.route);
+                self.granted(&grant, waits.key, waits.fresh, Place::Free);
+            }
+            Event::Refused { waiter, .. } => {
+                let place = self.waiting.iter().position(|waits| waits.id == waiter);
+                self.waiting.remove(place.expect("a waiter ends once"));
+            }
+            Event::Close { slot, how, .. } => {
+                let berth = self.berths.get_mut(&slot).expect("a close of what exists");
+                assert_ne!(berth.place, Place::Closing, "closed twice");
+                assert_ne!(berth.place, Place::Connecting, "closed before it was opened");
+                berth.place = Place::Closing;
+                if how == How::Reset {
+                    self.berths.remove(&slot);
+                }
+            }
+            Event::Probe { slot, .. } => {
+                let berth = self.berths.get_mut(&slot).expect("a probe of what exists");
+                assert!(matches!(berth.place, Place::Idle | Place::Free), "{:?}", berth.place);
+                berth.place = Place::Suspect;
+            }
+        }
+    }
+
+    pub(crate) fn pause(&mut self, now: Instant, route: RouteId) {
+        if let Some(route) = self.routes.iter_mut().find(|found| found.id == route) {
+            route.paused_until = now + core::time::Duration::from_millis(100);
+        }
+    }
+
+    pub(crate) fn counts(&self, route: Option<RouteId>, draining: bool) -> StateCounts {
+        let mut counts = StateCounts::default();
+        for berth in self.berths.values().filter(|b| route.is_none_or(|route| route == b.route)) {
+            match berth.place {
+                Place::Connecting => counts.connecting += 1,
+                Place::Idle | Place::Free => counts.idle += 1,
+                Place::Leased(_) if berth.lost || draining => counts.draining += 1,
+                Place::Leased(_) => counts.leased += 1,
+                Place::Settling => counts.settling += 1,
+                Place::Suspect => counts.suspect += 1,
+                Place::Closing => {}
+            }
+        }
+        counts
+    }
+
+    /// Whether a lowered limit is still passed.
+    pub(crate) fn is_over(&self, limits: &PoolConfig) -> bool {
+        let total = self.counts(None, false);
+        let over = |route: &Route| {
+            let counts = self.counts(Some(route.id), false);
+            counts.total() > route.config.max_connections
+                || counts.connecting > route.config.max_connecting
+        };
+        total.total() > limits.max_total
+            || total.connecting > limits.max_connecting_total
+            || self.routes.iter().any(over)
+    }
+
+    /// The rules, as anybody may read them. `over` is said while a lowered limit takes effect.
+    pub(crate) fn check(&self, now: Instant, pool: &Pool<u64>, over: bool) {
+        let stats = pool.stats();
+        let total = self.counts(None, false);
+        assert_eq!(
+            stats.opened.total() - stats.closed.total(),
+            u64::try_from(total.live()).expect("few"),
+            "opened less closed is what is there"
+        );
+        assert_eq!(pool.waiters(), self.waiting.len());
+        let limits = pool.limits();
+        assert!(over || total.total() <= limits.max_total, "more than max_total");
+        assert!(over || total.connecting <= limits.max_connecting_total);
+        for route in &self.routes {
+            let counts = self.counts(Some(route.id), false);
+            let snapshot = pool.route_snapshot(Default::default(), route.id).expect("a route");
+            assert_eq!(snapshot.connections, counts, "{:?}", route.id);
+            let most = route.config.max_connections;
+            assert!(over || counts.total() <= most, "more than max_connections");
+            assert!(over || counts.connecting <= route.config.max_connecting);
+            self.check_waiters(now, route, counts, total, limits);
+        }
+    }
+
+    fn check_waiters(
+        &self,
+        now: Instant,
+        route: &Route,
+        counts: StateCounts,
+        total: StateCounts,
+        limits: &PoolConfig,
+    ) {
+        let waiting = || self.waiting.iter().filter(|waits| waits.route == route.id);
+        for berth in self.berths.values().filter(|berth| berth.route == route.id) {
+            let idle = berth.place == Place::Idle;
+            let passed = |w: &Waiting| now < w.deadline && Self::may_use(berth, w.key, w.fresh);
+            assert!(!(idle && waiting().any(passed)), "a waiter beside an idle connection");
+        }
+        let paused = now < route.paused_until;
+        let wants = waiting().count() > counts.connecting
+            && counts.connecting < route.config.max_connecting
+            && total.connecting < limits.max_connecting_total;
+        let own = counts.total() < route.config.max_connections
+            || (counts.total() == route.config.max_connections && counts.idle > 0);
+        let all = total.total() < limits.max_total
+            || (total.total() == limits.max_total && total.idle > 0);
+        assert!(paused || !(wants && own && all), "a waiter is stopped though there is room");
+    }
+}
