@@ -3,7 +3,8 @@
 use wharf_pool::time::{Duration, Now};
 use wharf_pool::{
     Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId, LeaseId,
-    Outcome, Pool, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, SlotId, Source,
+    Outcome, Pool, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId,
+    Source,
 };
 
 use crate::naive::{Naive, Place, Route, Waiting};
@@ -153,14 +154,20 @@ impl Driver {
                 assert_eq!(grant.source, Source::Idle);
                 self.naive.granted(&grant, request.key, request.fresh, Place::Idle);
             }
-            Outcome::Waiting(id) => self.naive.waiting.push(Waiting {
-                id,
-                route: request.route,
-                client: request.client,
-                key: request.key,
-                fresh: request.fresh,
-                deadline: request.deadline,
-            }),
+            Outcome::Waiting(id) => {
+                self.naive.waiting.push(Waiting {
+                    id,
+                    route: request.route,
+                    client: request.client,
+                    key: request.key,
+                    fresh: request.fresh,
+                    deadline: request.deadline,
+                    number: self.naive.arrivals,
+                });
+                self.naive.arrivals += 1;
+                self.hear_all();
+                self.check_admission(request);
+            }
             Outcome::Refused(refusal) => self.check_refusal(request, refusal),
         }
     }
@@ -168,6 +175,19 @@ impl Driver {
     fn is_usable(&self, grant: &wharf_pool::Grant<u64>, waits: &Waiting) -> bool {
         let berth = &self.naive.berths[&grant.slot];
         self.now.monotonic < waits.deadline && Naive::may_use(berth, waits.key, waits.fresh)
+    }
+
+    /// Beyond the limits only those may wait for whom an attempt is under way.
+    fn check_admission(&self, request: Request) {
+        let waiting = &self.naive.waiting;
+        let route = self.naive.routes.iter().find(|route| route.id == request.route);
+        let config = &route.expect("a route that is there").config;
+        let on_route = waiting.iter().filter(|waits| waits.route == request.route).count();
+        let of_client = waiting.iter().filter(|waits| waits.client == request.client).count();
+        let served = self.naive.counts(Some(request.route), false).connecting >= on_route;
+        let all = waiting.len() <= self.pool.limits().max_waiters_total;
+        let fits = on_route <= config.max_waiters && of_client <= config.max_waiters_per_client;
+        assert!(served || (all && fits), "one too many waits");
     }
 
     fn check_refusal(&self, request: Request, refusal: Refusal) {
@@ -205,6 +225,7 @@ impl Driver {
     }
 
     fn give_back(&mut self, slot: SlotId, lease: LeaseId, condition: Condition) {
+        let over = self.is_over(slot);
         let released = self.pool.release(self.now, lease, condition).expect("a lease that is held");
         self.trace.push(format!("   {lease:?} {condition:?} -> {released:?}"));
         self.ended.push(lease);
@@ -214,26 +235,30 @@ impl Driver {
             Released::Kept | Released::HandedOn | Released::Closed(_) => berth.place = Place::Free,
             Released::Settling => berth.place = Place::Settling,
         }
+        assert!(!over || matches!(released, Released::Closed(_)), "kept beyond a limit");
         if berth.lost {
             assert!(matches!(released, Released::Closed(_)), "what is lost is not kept");
             self.naive.berths.remove(&slot);
         }
     }
 
+    /// Whether there are more connections than may be, of which this is one.
+    fn is_over(&self, slot: SlotId) -> bool {
+        let route = self.naive.berths[&slot].route;
+        let of_route = self.naive.counts(Some(route), false).total();
+        let route = self.naive.routes.iter().find(|found| found.id == route);
+        self.naive.counts(None, false).total() > self.pool.limits().max_total
+            || route.is_some_and(|route| of_route > route.config.max_connections)
+    }
+
     fn connect_ends(&mut self) {
         let Some(slot) = self.any_slot(|place| *place == Place::Connecting) else { return };
         let drawn = self.below(8);
         let berth = self.naive.berths.get_mut(&slot).expect("an attempt");
-        let route = berth.route;
+        let (route, before) = (berth.route, berth.before);
         match drawn {
             0 => {
-                let error = ConnectError::ConnectionRefused;
-                self.naive.berths.remove(&slot);
-                let live = self.naive.counts(Some(route), false).live();
-                self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: true });
-                if live > 0 {
-                    self.naive.pause(self.now.monotonic, route);
-                }
+                self.fail_hard(slot, route, before);
             }
             1 => {
                 let error = ConnectError::NoPort;
@@ -246,6 +271,25 @@ impl Driver {
                 assert!(self.pool.opened(self.now, slot, slot.to_bits()));
             }
         }
+    }
+
+    /// A definite answer refuses those who were there before the attempt, if nothing else could
+    /// serve them, and nobody else (rule C).
+    fn fail_hard(&mut self, slot: SlotId, route: RouteId, before: u64) {
+        self.naive.berths.remove(&slot);
+        let live = self.naive.counts(Some(route), false).live();
+        let is_answered =
+            |waits: &Waiting| live == 0 && waits.route == route && waits.number < before;
+        let rest = self.naive.waiting.iter().filter(|waits| !is_answered(waits));
+        let rest: Vec<_> = rest.map(|waits| waits.id).collect();
+        let error = ConnectError::ConnectionRefused;
+        self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: true });
+        if live > 0 {
+            self.naive.pause(self.now.monotonic, route);
+        }
+        self.hear_all();
+        let left: Vec<_> = self.naive.waiting.iter().map(|waits| waits.id).collect();
+        assert_eq!(left, rest, "who is left after a refused connect");
     }
 
     fn cancel(&mut self) {

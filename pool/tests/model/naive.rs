@@ -28,6 +28,8 @@ pub(crate) struct Berth {
     pub(crate) key: Option<KeyId>,
     pub(crate) carried: bool,
     pub(crate) lost: bool,
+    /// How many had ever waited when the attempt began.
+    pub(crate) before: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,6 +40,8 @@ pub(crate) struct Waiting {
     pub(crate) key: KeyId,
     pub(crate) fresh: bool,
     pub(crate) deadline: Instant,
+    /// How many had ever waited when it came.
+    pub(crate) number: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -54,6 +58,8 @@ pub(crate) struct Naive {
     /// In the order of arrival.
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) routes: Vec<Route>,
+    /// How many have ever waited.
+    pub(crate) arrivals: u64,
 }
 
 impl Naive {
@@ -95,6 +101,7 @@ impl Naive {
                     key: None,
                     carried: false,
                     lost: false,
+                    before: self.arrivals,
                 };
                 assert!(self.berths.insert(slot, fresh).is_none(), "one slot, two attempts");
             }
