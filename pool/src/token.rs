@@ -258,6 +258,7 @@ tokens! {
     }
 }
 
+impl core::error::Error for Refusal {}
 impl core::error::Error for ReleaseError {}
 
 #[cfg(test)]

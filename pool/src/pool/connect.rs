@@ -41,6 +41,11 @@ impl<C: Copy> Pool<C> {
         self.fail_attempt(now, index, failure, ConnectOutcome::Failed);
     }
 
+    /// Whether an attempt to connect is under way in this slot.
+    pub(crate) fn is_connecting(&self, slot: SlotId) -> bool {
+        self.find_attempt(slot).is_some()
+    }
+
     /// Begins an attempt to connect; the room for it is there.
     pub(super) fn connect(&mut self, now: Now, route: u32) {
         let slot = Slot::connecting(route, now.monotonic, self.next_waiter);

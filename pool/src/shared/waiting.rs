@@ -1,0 +1,224 @@
+//! Waiting for a lease: a thread parks on its own condition, a task leaves its waker.
+
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::sync::Arc;
+
+use parking_lot::Condvar;
+
+use super::{Condition, Duration, Grant, Inner, Lease, Outcome, Refusal, Terms, WaiterId};
+
+/// What became of one who waits.
+pub(super) type Told<T> = Result<(Grant<()>, T), Refusal>;
+
+/// The place of one who waits.
+pub(super) struct Seat<T> {
+    /// What became of it, once it is known.
+    pub(super) outcome: Option<Told<T>>,
+    /// How to tell it; nothing once it was.
+    pub(super) wake: Option<Wake>,
+}
+
+/// How to tell one who waits that its outcome is there.
+pub(super) enum Wake {
+    Thread(Arc<Condvar>),
+    Task(Waker),
+}
+
+impl Wake {
+    pub(super) fn wake(self) {
+        match self {
+            Self::Thread(bell) => {
+                bell.notify_one();
+            }
+            Self::Task(waker) => waker.wake(),
+        }
+    }
+}
+
+impl<T> Inner<T> {
+    pub(super) fn lease_blocking(
+        self: &Arc<Self>,
+        terms: Terms,
+        timeout: Duration,
+    ) -> Result<Lease<T>, Refusal> {
+        let bell = Arc::new(Condvar::new());
+        let waiter = match self.ask(terms, timeout, || Wake::Thread(Arc::clone(&bell))) {
+            Asked::Told(told) => return self.settle(told),
+            Asked::Waiting(waiter) => waiter,
+        };
+        let mut state = self.state.lock();
+        loop {
+            let seat = state.seats.get_mut(&waiter).expect("one who waits has a seat");
+            if let Some(told) = seat.outcome.take() {
+                state.seats.remove(&waiter);
+                drop(state);
+                return self.settle(told);
+            }
+            bell.wait(&mut state);
+        }
+    }
+
+    /// Asks the pool; takes a seat if it is to wait.
+    fn ask(
+        self: &Arc<Self>,
+        terms: Terms,
+        timeout: Duration,
+        wake: impl FnOnce() -> Wake,
+    ) -> Asked<T> {
+        let mut state = self.state.lock();
+        let now = self.now();
+        let request = self.request(now, terms, timeout);
+        let asked = match state.pool.lease(now, request) {
+            Outcome::Granted(grant) => Asked::Told(Ok((grant, state.cast_off(grant.slot)))),
+            Outcome::Refused(refusal) => Asked::Told(Err(refusal)),
+            Outcome::Waiting(waiter) => {
+                state.seats.insert(waiter, Seat { outcome: None, wake: Some(wake()) });
+                Asked::Waiting(waiter)
+            }
+        };
+        self.finish(state, now);
+        asked
+    }
+
+    fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Refusal> {
+        let (grant, connection) = told?;
+        Ok(Lease { inner: Arc::clone(self), grant, connection: Some(connection) })
+    }
+
+    /// Gives up a seat. What was already given to it goes on to the next, unused.
+    fn leave(self: &Arc<Self>, waiter: WaiterId) {
+        let mut state = self.state.lock();
+        let now = self.now();
+        let Some(seat) = state.seats.remove(&waiter) else { return };
+        match seat.outcome {
+            Some(Ok((grant, connection))) => {
+                state.moor(grant.slot, connection);
+                let released = state.pool.release(now, grant.lease, Condition::Unused);
+                released.expect("a lease that nobody else has seen is held");
+            }
+            Some(Err(_)) => {}
+            None => {
+                state.pool.cancel(now, waiter).expect("one without an outcome waits");
+            }
+        }
+        self.finish(state, now);
+        drop(seat.wake);
+    }
+}
+
+/// What the pool said.
+enum Asked<T> {
+    Told(Told<T>),
+    Waiting(WaiterId),
+}
+
+/// How far a [`Leasing`] has come.
+enum Stage {
+    /// It was not polled yet.
+    Asking,
+    Waiting(WaiterId),
+    Done,
+}
+
+/// A lease to come. See [`SharedPool::lease_async`](super::SharedPool::lease_async).
+///
+/// ```
+/// use std::time::Duration;
+/// use wharf_pool::{Attempt, Lease, PoolConfig, Refusal, RouteConfig, RouteId, SharedPool};
+///
+/// async fn greet(pool: &SharedPool<String>, route: RouteId) -> Result<usize, Refusal> {
+///     let mut lease: Lease<String> = pool.lease_async(route, Duration::from_secs(5)).await?;
+///     lease.push_str("hello");
+///     let sent = lease.len();
+///     lease.reusable();
+///     Ok(sent)
+/// }
+///
+/// let connector = |attempt: Attempt<String>| attempt.opened(String::new());
+/// let pool = SharedPool::new(PoolConfig::default(), 0, connector)?;
+/// let route = pool.add_route(RouteConfig::default());
+/// # fn block_on<F: Future>(future: F) -> F::Output {
+/// #     let mut future = std::pin::pin!(future);
+/// #     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+/// #     loop {
+/// #         if let std::task::Poll::Ready(ready) = future.as_mut().poll(&mut context) {
+/// #             return ready;
+/// #         }
+/// #     }
+/// # }
+/// assert_eq!(block_on(greet(&pool, route))?, 5);
+/// assert_eq!(block_on(greet(&pool, route))?, 10, "the same connection again");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a future does nothing unless it is polled"]
+pub struct Leasing<T> {
+    inner: Arc<Inner<T>>,
+    terms: Terms,
+    timeout: Duration,
+    stage: Stage,
+}
+
+impl<T> Leasing<T> {
+    pub(super) const fn new(inner: Arc<Inner<T>>, terms: Terms, timeout: Duration) -> Self {
+        Self { inner, terms, timeout, stage: Stage::Asking }
+    }
+
+    /// What became of it, or nothing yet; then `context` is woken when it is known.
+    fn look(&self, waiter: WaiterId, context: &Context<'_>) -> Option<Told<T>> {
+        let wake = Wake::Task(context.waker().clone());
+        let mut state = self.inner.state.lock();
+        let seat = state.seats.get_mut(&waiter).expect("one who waits has a seat");
+        let Some(told) = seat.outcome.take() else {
+            let former = seat.wake.replace(wake);
+            // A waker may hold a task, and the task a lease of this pool: it is dropped without
+            // the lock.
+            drop(state);
+            drop(former);
+            return None;
+        };
+        state.seats.remove(&waiter);
+        Some(told)
+    }
+}
+
+impl<T> Future for Leasing<T> {
+    type Output = Result<Lease<T>, Refusal>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if matches!(self.stage, Stage::Asking) {
+            let wake = || Wake::Task(context.waker().clone());
+            match self.inner.ask(self.terms, self.timeout, wake) {
+                Asked::Told(told) => {
+                    self.stage = Stage::Done;
+                    return Poll::Ready(self.inner.settle(told));
+                }
+                Asked::Waiting(waiter) => self.stage = Stage::Waiting(waiter),
+            }
+        }
+        let Stage::Waiting(waiter) = self.stage else { panic!("polled after it was ready") };
+        match self.look(waiter, context) {
+            Some(told) => {
+                self.stage = Stage::Done;
+                Poll::Ready(self.inner.settle(told))
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<T> Drop for Leasing<T> {
+    fn drop(&mut self) {
+        if let Stage::Waiting(waiter) = self.stage {
+            self.inner.leave(waiter);
+        }
+    }
+}
+
+impl<T> fmt::Debug for Leasing<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Leasing({:?})", self.terms)
+    }
+}
