@@ -196,15 +196,14 @@ impl Driver {
         let config = &route.expect("a route that is there").config;
         let on_route = waiting.iter().filter(|waits| waits.route == request.route).count();
         let of_client = waiting.iter().filter(|waits| waits.client == request.client).count();
-        let just = match refusal {
-            Refusal::QueueTimeout => request.no_wait || request.deadline <= self.now.monotonic,
-            Refusal::QueueFull => {
-                on_route >= config.max_waiters
-                    || waiting.len() >= self.pool.limits().max_waiters_total
-            }
-            Refusal::Quota => of_client >= config.max_waiters_per_client,
-            _ => false,
-        };
+        let full =
+            on_route >= config.max_waiters || waiting.len() >= self.pool.limits().max_waiters_total;
+        let reasons = [
+            (Refusal::QueueTimeout, request.no_wait || request.deadline <= self.now.monotonic),
+            (Refusal::QueueFull, full),
+            (Refusal::Quota, of_client >= config.max_waiters_per_client),
+        ];
+        let just = reasons.contains(&(refusal, true));
         assert!(just, "refused by {refusal} without reason");
     }
 

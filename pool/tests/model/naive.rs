@@ -73,9 +73,9 @@ impl Naive {
     }
 
     pub(crate) fn held(&self) -> Vec<(SlotId, LeaseId)> {
-        let lease = |berth: &Berth| match berth.place {
-            Place::Leased(lease) => Some(lease),
-            _ => None,
+        let lease = |berth: &Berth| {
+            let Place::Leased(lease) = berth.place else { return None };
+            Some(lease)
         };
         self.berths.iter().filter_map(|(slot, berth)| Some((*slot, lease(berth)?))).collect()
     }

@@ -1,7 +1,8 @@
 //! A pool with a clock in its hand, and the shortest words for what tests do with it.
 #![allow(dead_code, reason = "every test file uses its part")]
 
-use wharf_pool::time::{Duration, Instant, Now};
+pub(crate) use wharf_pool::time::Duration;
+use wharf_pool::time::{Instant, Now};
 use wharf_pool::{
     ClientId, Condition, ConnectError, ConnectFailure, Event, Grant, How, KeyId, LeaseId, Outcome,
     Pool, PoolConfig, Refusal, Released, Request, RouteConfig, RouteId, SlotId, WaiterId,
@@ -179,22 +180,16 @@ impl Quay {
 }
 
 pub(crate) fn waiting(outcome: Outcome<u32>) -> WaiterId {
-    match outcome {
-        Outcome::Waiting(waiter) => waiter,
-        other => panic!("expected to wait, got {other:?}"),
-    }
+    let Outcome::Waiting(waiter) = outcome else { panic!("expected to wait, got {outcome:?}") };
+    waiter
 }
 
 pub(crate) fn grant(outcome: Outcome<u32>) -> Grant<u32> {
-    match outcome {
-        Outcome::Granted(grant) => grant,
-        other => panic!("expected a grant, got {other:?}"),
-    }
+    let Outcome::Granted(grant) = outcome else { panic!("expected a grant, got {outcome:?}") };
+    grant
 }
 
 pub(crate) fn refusal(outcome: Outcome<u32>) -> Refusal {
-    match outcome {
-        Outcome::Refused(refusal) => refusal,
-        other => panic!("expected a refusal, got {other:?}"),
-    }
+    let Outcome::Refused(refusal) = outcome else { panic!("expected a refusal, got {outcome:?}") };
+    refusal
 }
