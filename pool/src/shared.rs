@@ -8,11 +8,11 @@
 //! The clock is [`std::time::Instant`], which stands still while the host sleeps: rule T of the
 //! pool (suspect connections) never applies. This is the one file of the crate that reads a clock.
 
+mod guard;
 mod timer;
 mod waiting;
 
 use core::fmt;
-use core::ops::{Deref, DerefMut};
 use std::io;
 use std::sync::{Arc, Weak};
 
@@ -20,22 +20,24 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard};
 
+pub use self::guard::{Attempt, Lease};
 use self::timer::Timer;
 pub use self::waiting::Leasing;
 use self::waiting::{Seat, Wake};
-use crate::event::{ConnectFailure, Event};
+use crate::event::Event;
 use crate::ids::{ClientId, KeyId, RouteId, SlotId, WaiterId};
 use crate::lease::{Condition, Grant, Outcome, Released, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::pool::Pool;
 use crate::time::{Duration, Instant, Now};
-use crate::token::{CloseCause, ConnectError, Refusal};
+use crate::token::{CloseCause, Refusal};
 
 /// Opens connections for a [`SharedPool`].
 ///
-/// It is called without the lock, by the thread whose lease or release made room for a connection.
-/// It may connect at once, or pass the attempt on to a thread or a task and return. Any function
-/// of an [`Attempt`] will do.
+/// It is called without the lock, by the thread whose lease or release made room for a connection,
+/// or by a thread of its own when time made it. It may connect at once, or pass the attempt on to
+/// a thread or a task and return: the latter if tasks lease, since they must not block. Any
+/// function of an [`Attempt`] will do.
 pub trait Connect<T>: Send + Sync {
     /// Begins an attempt, which ends with [`Attempt::opened`] or [`Attempt::failed`].
     fn connect(&self, attempt: Attempt<T>);
@@ -145,7 +147,7 @@ impl<T: Send + 'static> SharedPool<T> {
             timer: Arc::clone(&timer),
         });
         let watched: Weak<Inner<T>> = Arc::downgrade(&inner);
-        timer::spawn(timer, move || watched.upgrade().and_then(|inner| inner.pass_time()))?;
+        timer::spawn(timer, move || watched.upgrade().map(|inner| inner.pass_time()))?;
         Ok(Self { inner })
     }
 
@@ -240,21 +242,6 @@ impl<T> Inner<T> {
         result
     }
 
-    /// Lets time pass; says for how long nothing will happen by itself.
-    fn pass_time(self: Arc<Self>) -> Option<Duration> {
-        let mut state = self.state.lock();
-        let now = self.now();
-        state.pool.handle_timeout(now);
-        let effects = state.take_events(now);
-        // With nothing due it looks again in an hour, which costs nothing.
-        let idle = now.monotonic + Duration::from_secs(3600);
-        let alarm = state.pool.poll_timeout().unwrap_or(idle);
-        state.alarm = alarm;
-        drop(state);
-        self.carry_out(effects);
-        Some(alarm.since(self.now().monotonic))
-    }
-
     /// Takes what a change left to do, frees the lock, and does it.
     fn finish(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>, now: Now) {
         let effects = state.take_events(now);
@@ -275,7 +262,7 @@ impl<T> Inner<T> {
         }
         drop(effects.dropped);
         for (slot, route) in effects.attempts {
-            let attempt = Attempt { inner: Arc::clone(self), slot, route, ended: false };
+            let attempt = Attempt::new(Arc::clone(self), slot, route);
             self.connector.connect(attempt);
         }
     }
@@ -292,6 +279,35 @@ impl<T> Inner<T> {
         let released = state.pool.release(now, grant.lease, condition);
         self.finish(state, now);
         released.expect("a lease is released by its only holder, once")
+    }
+}
+
+impl<T: Send + 'static> Inner<T> {
+    /// Lets time pass; says for how long nothing will happen by itself.
+    fn pass_time(self: &Arc<Self>) -> Duration {
+        let mut state = self.state.lock();
+        let now = self.now();
+        state.pool.handle_timeout(now);
+        let mut effects = state.take_events(now);
+        // With nothing due it looks again in an hour, which costs nothing.
+        let idle = now.monotonic + Duration::from_secs(3600);
+        let alarm = state.pool.poll_timeout().unwrap_or(idle);
+        state.alarm = alarm;
+        drop(state);
+        let attempts = core::mem::take(&mut effects.attempts);
+        self.carry_out(effects);
+        attempts.into_iter().for_each(|(slot, route)| self.connect_apart(slot, route));
+        alarm.since(self.now().monotonic)
+    }
+
+    /// Begins an attempt on a thread of its own: a connector that takes its time must not hold up
+    /// the deadlines of others. Without a thread the attempt has failed.
+    fn connect_apart(self: &Arc<Self>, slot: SlotId, route: RouteId) {
+        let attempt = Attempt::new(Arc::clone(self), slot, route);
+        let inner = Arc::clone(self);
+        let connect = move || inner.connector.connect(attempt);
+        let thread = std::thread::Builder::new().name("wharf-connect".to_owned()).spawn(connect);
+        drop(thread);
     }
 }
 
@@ -353,123 +369,6 @@ impl<T> State<T> {
 
 fn place(slot: SlotId) -> usize {
     usize::try_from(slot.index).expect("an index fits")
-}
-
-/// An attempt to connect. Dropped without a word, it has failed.
-pub struct Attempt<T> {
-    inner: Arc<Inner<T>>,
-    slot: SlotId,
-    route: RouteId,
-    ended: bool,
-}
-
-impl<T> Attempt<T> {
-    /// Where to.
-    #[must_use]
-    pub const fn route(&self) -> RouteId {
-        self.route
-    }
-
-    /// It has succeeded. If nobody wants the connection any more, it is dropped.
-    pub fn opened(mut self, connection: T) {
-        self.ended = true;
-        let mut state = self.inner.state.lock();
-        let now = self.inner.now();
-        // It lies in its place before the pool may give it away.
-        if !state.pool.is_connecting(self.slot) {
-            drop(state);
-            return drop(connection);
-        }
-        state.moor(self.slot, connection);
-        assert!(state.pool.opened(now, self.slot, ()), "an attempt under way is taken");
-        self.inner.finish(state, now);
-    }
-
-    /// It has failed.
-    pub fn failed(mut self, failure: ConnectFailure) {
-        self.end(failure);
-    }
-
-    fn end(&mut self, failure: ConnectFailure) {
-        self.ended = true;
-        let slot = self.slot;
-        self.inner.change(|pool, now| pool.open_failed(now, slot, failure));
-    }
-}
-
-impl<T> Drop for Attempt<T> {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.end(ConnectFailure { error: ConnectError::ConnectionTerminated, hard: false });
-        }
-    }
-}
-
-impl<T> fmt::Debug for Attempt<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Attempt({:?} to {:?})", self.slot, self.route)
-    }
-}
-
-/// A leased connection. Dropped without a word it is closed, since nobody can say in what state
-/// it is.
-pub struct Lease<T> {
-    inner: Arc<Inner<T>>,
-    grant: Grant<()>,
-    /// Nothing only while it is being given back.
-    connection: Option<T>,
-}
-
-impl<T> Lease<T> {
-    /// How the lease came about.
-    #[must_use]
-    pub const fn grant(&self) -> &Grant<()> {
-        &self.grant
-    }
-
-    /// Gives the connection back for others to use.
-    pub fn reusable(self) -> Released {
-        self.release(Condition::Reusable)
-    }
-
-    /// Gives the connection back in this condition. There is nobody to say that it has settled, so
-    /// [`Condition::Settling`] closes it after its time.
-    pub fn release(mut self, condition: Condition) -> Released {
-        let connection = self.connection.take().expect("a lease holds its connection");
-        self.inner.release(&self.grant, connection, condition)
-    }
-}
-
-impl<T> Deref for Lease<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.connection.as_ref().expect("a lease holds its connection")
-    }
-}
-
-impl<T> DerefMut for Lease<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.connection.as_mut().expect("a lease holds its connection")
-    }
-}
-
-impl<T> Drop for Lease<T> {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            let spent = Condition::Spent(CloseCause::ClientDiscard);
-            self.inner.release(&self.grant, connection, spent);
-        }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for Lease<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lease")
-            .field("lease", &self.grant.lease)
-            .field("connection", &self.connection)
-            .finish_non_exhaustive()
-    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the shared pool is told the time by nobody else")]

@@ -324,3 +324,39 @@ fn many_threads_never_hold_one_connection_at_a_time() {
     let live = stats.opened.total() - stats.closed.total();
     assert_eq!(live, u64::try_from(afloat.load(Ordering::SeqCst)).expect("few"));
 }
+
+#[test]
+fn a_connector_that_takes_its_time_holds_up_no_deadline() {
+    let blocked = Arc::new(AtomicBool::new(false));
+    let (free, wait) = std::sync::mpsc::channel::<()>();
+    let (state, wait) = (Arc::clone(&blocked), Mutex::new(wait));
+    let attempts = AtomicUsize::new(0);
+    let connector = move |attempt: Attempt<()>| {
+        // The first connects, the second fails, and the third, after a pause, takes its time.
+        match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => return attempt.opened(()),
+            1 => {
+                let error = ConnectError::NoPort;
+                return attempt.failed(ConnectFailure { error, hard: false });
+            }
+            _ => {}
+        }
+        state.store(true, Ordering::SeqCst);
+        wait.lock().expect("no panic").recv_timeout(LONG).ok();
+        state.store(false, Ordering::SeqCst);
+        attempt.opened(());
+    };
+    let pool = SharedPool::new(PoolConfig::default(), 1, connector).expect("a thread");
+    let [near, far] = [pool.add_route(capped(1)), pool.add_route(capped(1))];
+    let _held = pool.lease(near, LONG).expect("it opens at once");
+    let mut task = pin!(pool.lease_async(far, LONG));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(task.as_mut().poll(&mut context).is_pending());
+    until("the connector is busy", || blocked.load(Ordering::SeqCst));
+    let late = pool.lease(near, Duration::from_millis(20)).map(drop);
+    assert_eq!(late, Err(Refusal::QueueTimeout));
+    assert!(blocked.load(Ordering::SeqCst), "the deadline waited for the connector");
+    free.send(()).expect("the connector waits");
+    until("it is connected", || pool.inspect(|pool| pool.stats().waiters_woken == 2));
+    assert!(task.as_mut().poll(&mut context).is_ready());
+}

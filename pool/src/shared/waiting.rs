@@ -85,7 +85,7 @@ impl<T> Inner<T> {
 
     fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Refusal> {
         let (grant, connection) = told?;
-        Ok(Lease { inner: Arc::clone(self), grant, connection: Some(connection) })
+        Ok(Lease::new(Arc::clone(self), grant, connection))
     }
 
     /// Gives up a seat. What was already given to it goes on to the next, unused.
