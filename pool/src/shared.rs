@@ -5,6 +5,9 @@
 //! wakes exactly one. A thread of the pool's own lets time pass, so that deadlines and idle times
 //! need nobody's help; it ends with the last handle.
 //!
+//! A connection that the pool closes is dropped when the lock is free again: for that moment there
+//! may be one more of them than the limit, for each thread.
+//!
 //! The clock is [`std::time::Instant`], which stands still while the host sleeps: rule T of the
 //! pool (suspect connections) never applies. This is the one file of the crate that reads a clock.
 

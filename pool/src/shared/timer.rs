@@ -64,3 +64,35 @@ pub(super) fn spawn(
     std::thread::Builder::new().name("wharf-pool".to_owned()).spawn(run)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Attempt, PoolConfig, SharedPool};
+
+    use super::*;
+
+    /// Waits until nobody but the test holds the timer, that is, until its thread has ended.
+    fn thread_ends(timer: &Arc<Timer>) -> bool {
+        (0..10_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            Arc::strong_count(timer) == 1
+        })
+    }
+
+    #[test]
+    fn the_thread_ends_when_it_is_stopped() {
+        let timer = Arc::new(Timer::default());
+        spawn(Arc::clone(&timer), || Some(Duration::from_secs(3600))).expect("a thread");
+        timer.stop();
+        assert!(thread_ends(&timer));
+    }
+
+    #[test]
+    fn the_thread_ends_with_the_pool() {
+        let pool = SharedPool::new(PoolConfig::default(), 0, drop::<Attempt<()>>);
+        let pool = pool.expect("a thread");
+        let timer = Arc::clone(&pool.inner.timer);
+        drop(pool);
+        assert!(thread_ends(&timer));
+    }
+}
