@@ -173,6 +173,12 @@ impl<C> Timed<Slot<C>> for SlotTimer {
 mod tests {
     use super::*;
 
+    /// A million idle connections are a budget: DESIGN.md, section 2, counts 96 B and a timer of 24.
+    #[test]
+    fn a_slot_stays_small() {
+        assert!(size_of::<Slot<u64>>() <= 96 + 24, "{}", size_of::<Slot<u64>>());
+    }
+
     #[test]
     fn a_lifetime_is_shortened_by_a_tenth_at_most() {
         let lifetime = Duration::from_secs(600);

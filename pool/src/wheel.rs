@@ -1,8 +1,9 @@
 //! A timer wheel: arming, disarming and firing cost the same with any number of timers.
 //!
-//! Eight levels of 64 buckets, which is room for every instant there is; a bucket of level n spans 64^n ticks. A timer stands in the level of
-//! the highest six bits in which its tick differs from the present, and moves down as the present
-//! reaches its bucket. The nodes stand in what they time, so that nothing is allocated.
+//! Eight levels of 64 buckets, which is room for every instant there is; a bucket of level n spans
+//! 64^n ticks. A timer stands in the level of the highest six bits in which its tick differs from
+//! the present, and moves down as the present reaches its bucket. The nodes stand in what they
+//! time, so that nothing is allocated.
 //!
 //! Timers fire in the order of their ticks, up to one tick late and never early. One step handles
 //! one timer, so that the caller decides how much one turn may take.
@@ -18,14 +19,23 @@ const LEVELS: usize = 8;
 const LEVEL_BITS: u32 = 6;
 const BUCKETS: usize = 1 << LEVEL_BITS;
 
+/// No tick: 64 bits of nanoseconds make 44 of ticks.
+const NEVER: u64 = u64::MAX;
+
 /// The node of one timer, kept by what it times.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Timer {
     link: Link,
-    /// When it fires; nothing while it is not armed.
-    tick: Option<u64>,
+    /// When it fires; never, while it is not armed.
+    tick: u64,
     level: u8,
     bucket: u8,
+}
+
+impl Default for Timer {
+    fn default() -> Self {
+        Self { link: Link::default(), tick: NEVER, level: 0, bucket: 0 }
+    }
 }
 
 /// A kind of timer, which knows where its node stands in a `T`.
@@ -88,7 +98,7 @@ impl<K> Wheel<K> {
         K: Timed<T>,
     {
         let tick = ceil(at).max(self.tick);
-        if K::timer(&arena[index]).tick.is_some_and(|armed| armed <= tick) {
+        if K::timer(&arena[index]).tick <= tick {
             return;
         }
         self.disarm(arena, index);
@@ -101,7 +111,7 @@ impl<K> Wheel<K> {
         K: Timed<T>,
     {
         let timer = K::timer_mut(&mut arena[index]);
-        if timer.tick.take().is_none() {
+        if core::mem::replace(&mut timer.tick, NEVER) == NEVER {
             return;
         }
         let (level, bucket) = (timer.level, timer.bucket);
@@ -129,7 +139,7 @@ impl<K> Wheel<K> {
         }
         self.tick = start.max(self.tick);
         let index = self.levels[level].buckets[bucket].front().expect("an occupied bucket");
-        let tick = K::timer(&arena[index]).tick.expect("what is in a bucket is armed");
+        let tick = K::timer(&arena[index]).tick;
         self.disarm(arena, index);
         if tick <= self.tick {
             return Step::Fired(index);
@@ -150,7 +160,7 @@ impl<K> Wheel<K> {
     {
         let (level, bucket) = self.place_of(tick);
         let timer = K::timer_mut(&mut arena[index]);
-        (timer.tick, timer.level, timer.bucket) = (Some(tick), level, bucket);
+        (timer.tick, timer.level, timer.bucket) = (tick, level, bucket);
         let level = &mut self.levels[usize::from(level)];
         level.occupied |= 1 << bucket;
         level.buckets[usize::from(bucket)].push_back(arena, index);
