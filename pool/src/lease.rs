@@ -64,8 +64,9 @@ pub enum Condition {
     Reusable,
     /// The lease sent nothing and received nothing.
     Unused,
-    /// Reusable but for the acknowledgement of what was sent. [`Pool::settled`](crate::Pool::settled)
-    /// says when it came; without it the connection is closed at `until` (monotonic).
+    /// Reusable but for the acknowledgement of what was sent.
+    /// [`Pool::settled`](crate::Pool::settled) says when it came; without it the connection is
+    /// closed at `until` (monotonic).
     Settling {
         /// The one deadline.
         until: Instant,

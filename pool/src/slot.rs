@@ -173,7 +173,7 @@ impl<C> Timed<Slot<C>> for SlotTimer {
 mod tests {
     use super::*;
 
-    /// A million idle connections are a budget: DESIGN.md, section 2, counts 96 B and a timer of 24.
+    /// DESIGN.md, section 2: 96 B for the slot and its links, 24 B for the timer.
     #[test]
     fn a_slot_stays_small() {
         assert!(size_of::<Slot<u64>>() <= 96 + 24, "{}", size_of::<Slot<u64>>());

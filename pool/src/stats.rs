@@ -81,7 +81,7 @@ pub struct PoolStats {
     pub closed: CloseCounts,
     /// Attempts to connect that failed, by error.
     pub connect_failures: ConnectErrorCounts,
-    /// How long attempts to connect took, by [`ConnectOutcome`]; see [`PoolStats::connect_duration`].
+    /// How long attempts to connect took, by outcome; see [`PoolStats::connect_duration`].
     pub(crate) connect_durations: [Histogram; ConnectOutcome::ALL.len()],
     /// Leases granted, by source.
     pub leases: SourceCounts,
