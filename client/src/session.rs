@@ -15,6 +15,7 @@
 //! write, read and wait for it, in the same way.
 
 mod buffers;
+mod current;
 mod incoming;
 #[cfg(test)]
 mod tests;
@@ -28,7 +29,8 @@ use wharf_protocol::{
     next_lease,
 };
 
-use self::buffers::{INBOX_BYTES, Inbox, Outbox};
+use self::buffers::{INBOX_BYTES, Inbox, Outbox, copy_front};
+use self::current::{Lease, Phase};
 use crate::error::{Error, ErrorKind};
 use crate::lease::Released;
 
@@ -68,40 +70,6 @@ enum Greeting {
     Said,
     /// `WELCOME` came.
     Answered,
-}
-
-/// What is known of the current lease, or of the last one once it is over.
-#[derive(Debug)]
-struct Lease {
-    number: u16,
-    phase: Phase,
-    route: String,
-    tx_written: u64,
-    rx_consumed: u64,
-    is_finished: bool,
-    is_eof: bool,
-    reset: Option<Error>,
-    refused: Option<Error>,
-    figures: Option<Info<'static>>,
-    /// Answer bytes that had to be taken off the stream before anybody read them.
-    aside: Vec<u8>,
-    aside_read: usize,
-}
-
-/// Where the current lease stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    /// `LEASE` was said.
-    Waiting,
-    /// `LEASED` came.
-    Leased(Leased),
-    /// `CANCEL` or `RELEASE` was said, and the daemon's end has not come.
-    Leaving {
-        /// Whether `LEASED` came, before or since.
-        was_granted: bool,
-    },
-    /// The lease is over, and this became of its connection if it had one.
-    Over(Option<Released>),
 }
 
 /// What reading needs next.
@@ -237,8 +205,11 @@ impl Session {
         self.leave(Disposition::Discard, None);
     }
 
-    /// The lease is over or waits for nothing but its end.
+    /// Says the end of the lease, unless it was said or there is nobody to hear it.
     fn leave(&mut self, disposition: Disposition, keep_alive: Option<Duration>) {
+        if self.broken.is_some() {
+            return;
+        }
         let (message, was_granted) = match self.lease.phase {
             Phase::Waiting => (ClientMessage::Cancel, false),
             Phase::Leased(_) => {
@@ -425,60 +396,4 @@ impl Greeting {
             *self = Self::Said;
         }
     }
-}
-
-impl Lease {
-    /// Before the first.
-    fn none() -> Self {
-        let mut none = Self::new(0, String::new());
-        none.phase = Phase::Over(None);
-        none
-    }
-
-    fn new(number: u16, route: String) -> Self {
-        Self {
-            number,
-            phase: Phase::Waiting,
-            route,
-            tx_written: 0,
-            rx_consumed: 0,
-            is_finished: false,
-            is_eof: false,
-            reset: None,
-            refused: None,
-            figures: None,
-            aside: Vec::new(),
-            aside_read: 0,
-        }
-    }
-
-    /// Whether the client has nothing more to say about it.
-    fn is_left(&self) -> bool {
-        match self.phase {
-            Phase::Leaving { .. } | Phase::Over(_) => true,
-            Phase::Waiting | Phase::Leased(_) => false,
-        }
-    }
-
-    /// Reads what was set aside, if there is any left.
-    fn read_aside(&mut self, out: &mut [u8]) -> Option<usize> {
-        let rest = self.aside.get(self.aside_read..).filter(|rest| !rest.is_empty())?;
-        let count = copy_front(rest, rest.len(), out);
-        self.aside_read += count;
-        self.rx_consumed = self.rx_consumed.saturating_add(count as u64);
-        if self.aside_read == self.aside.len() {
-            self.aside = Vec::new();
-            self.aside_read = 0;
-        }
-        Some(count)
-    }
-}
-
-/// Copies the front of `from`, at most `limit` bytes, as far as `out` goes.
-fn copy_front(from: &[u8], limit: usize, out: &mut [u8]) -> usize {
-    let count = limit.min(from.len()).min(out.len());
-    for (to, byte) in out.iter_mut().zip(from.iter().take(count)) {
-        *to = *byte;
-    }
-    count
 }

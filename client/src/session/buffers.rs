@@ -90,3 +90,12 @@ impl Inbox {
         assert!(self.end <= self.buffer.len(), "only room is filled");
     }
 }
+
+/// Copies the front of `from`, at most `limit` bytes, as far as `out` goes.
+pub(super) fn copy_front(from: &[u8], limit: usize, out: &mut [u8]) -> usize {
+    let count = limit.min(from.len()).min(out.len());
+    for (to, byte) in out.iter_mut().zip(from.iter().take(count)) {
+        *to = *byte;
+    }
+    count
+}
