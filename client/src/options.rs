@@ -1,5 +1,6 @@
 //! What a client can be told, and where it finds the daemon.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -47,7 +48,31 @@ impl Options {
 
 /// The socket that the environment names, or the default one.
 pub(crate) fn socket_from_env() -> PathBuf {
-    std::env::var_os(SOCKET_VARIABLE)
+    socket_named(std::env::var_os(SOCKET_VARIABLE))
+}
+
+fn socket_named(variable: Option<OsString>) -> PathBuf {
+    variable
         .filter(|path| !path.is_empty())
         .map_or_else(|| PathBuf::from(DEFAULT_SOCKET), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_names_the_socket_unless_it_is_empty() {
+        assert_eq!(socket_named(None), PathBuf::from(DEFAULT_SOCKET));
+        assert_eq!(socket_named(Some(OsString::new())), PathBuf::from(DEFAULT_SOCKET));
+        assert_eq!(socket_named(Some("/tmp/a".into())), PathBuf::from("/tmp/a"));
+    }
+
+    #[test]
+    fn a_grant_is_awaited_a_little_longer_than_its_deadline() {
+        let options = Options::default();
+        let deadline = Duration::from_secs(3);
+        assert_eq!(options.grant_timeout(Some(deadline)), Some(deadline + REPLY_TIMEOUT));
+        assert_eq!(options.grant_timeout(None), options.silence);
+    }
 }

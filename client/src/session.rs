@@ -107,6 +107,11 @@ impl Session {
     pub(crate) fn begin(&mut self, request: &LeaseRequest<'_>) -> Result<(), Error> {
         self.check_broken()?;
         assert!(self.lease.is_left(), "one lease at a time");
+        if request.fd {
+            let error =
+                Error::new(ErrorKind::BadRequest, "this client has no leases by descriptor");
+            return Err(error.on_route(&request.target.to_string()));
+        }
         let number = if self.asked == 0 { first_lease() } else { next_lease(self.lease.number) };
         let mut frames = Vec::new();
         self.append_begin(number, request, &mut frames)

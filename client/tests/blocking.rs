@@ -25,3 +25,8 @@ macro_rules! scenario {
 
 #[path = "support/scenarios.rs"]
 mod scenarios;
+
+#[test]
+fn the_example_releases_at_the_last_byte() {
+    support::examples::check("blocking_get");
+}

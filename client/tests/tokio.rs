@@ -121,3 +121,8 @@ fn a_lease_may_move_between_threads() {
     };
     assert_send(&lease);
 }
+
+#[test]
+fn the_example_releases_at_the_last_byte() {
+    support::examples::check("tokio_get");
+}

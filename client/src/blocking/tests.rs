@@ -13,6 +13,7 @@ use wharf_protocol::{
 
 use super::{Client, Held, Lease, Shelf, Wire};
 use crate::error::{Error, ErrorKind};
+use crate::held::Carrier;
 use crate::options::Options;
 
 const WEB: LeaseRequest<'static> = LeaseRequest::new(Target::Route("web"));
@@ -63,6 +64,14 @@ fn forked_lease() -> (Lease, UnixStream) {
     shelf.pretend_fork();
     let held = Held::new(wire, std::sync::Arc::new(shelf));
     (Lease { held, leased, keep_alive: None }, stream)
+}
+
+#[test]
+fn a_child_does_not_inherit_the_socket() {
+    let (folder, _listener) = listener();
+    let mut wire = Wire::connect(&shelf(&folder)).unwrap();
+    let flags = rustix::io::fcntl_getfd(wire.parts().1).unwrap();
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
 }
 
 #[test]

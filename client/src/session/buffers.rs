@@ -94,8 +94,8 @@ impl Inbox {
 /// Copies the front of `from`, at most `limit` bytes, as far as `out` goes.
 pub(super) fn copy_front(from: &[u8], limit: usize, out: &mut [u8]) -> usize {
     let count = limit.min(from.len()).min(out.len());
-    for (to, byte) in out.iter_mut().zip(from.iter().take(count)) {
-        *to = *byte;
+    if let (Some(to), Some(from)) = (out.get_mut(..count), from.get(..count)) {
+        to.copy_from_slice(from);
     }
     count
 }

@@ -1,6 +1,7 @@
 //! A daemon that plays transcripts: it reads what the client must say, line by line, and says
 //! what stands there. The transcripts of `PROTOCOL.md` are its repertoire.
 
+pub(crate) mod examples;
 pub(crate) mod notation;
 
 use std::io::{ErrorKind, Read, Write};

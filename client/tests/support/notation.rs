@@ -11,7 +11,7 @@ use wharf_protocol::{
 };
 
 /// Longer data is shown by its length; the bytes are then those of [`pattern`].
-const SHOWN_MAX: usize = 32;
+const SHOWN_MAX: usize = 64;
 
 /// Bytes that tell where they belong.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
@@ -167,7 +167,7 @@ impl<'a> Words<'a> {
     fn data(&self) -> Vec<u8> {
         match self.value("len") {
             Some(length) => pattern(length.parse().expect("a length")),
-            None => self.quoted.as_bytes().to_vec(),
+            None => self.quoted.replace("\\r", "\r").replace("\\n", "\n").into_bytes(),
         }
     }
 
