@@ -15,6 +15,9 @@ use crate::error::Error;
 use crate::options::Options;
 use crate::session::Session;
 
+/// A write of this size is worth a system call more.
+const BULK_BYTES: usize = 32 * 1024;
+
 /// A session and the socket that carries it.
 pub(crate) trait Carrier {
     /// The session, and its socket.
@@ -54,6 +57,15 @@ pub(crate) trait Carrier {
             }
         }
         true
+    }
+
+    /// Looks at what has come before many bytes are written, so that a long upload to a
+    /// connection that was reset ends soon.
+    fn look_before_writing(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if bytes.len() >= BULK_BYTES && !self.hear_now() {
+            return Err(self.hear_out());
+        }
+        Ok(())
     }
 
     /// The daemon takes no more: what it said last tells why, if it said anything.

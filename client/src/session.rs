@@ -38,7 +38,6 @@ use crate::lease::Released;
 const ASIDE_MAX: usize = 1024 * 1024;
 
 /// The conversation over one socket.
-#[derive(Debug)]
 pub(crate) struct Session {
     outbox: Outbox,
     inbox: Inbox,
@@ -59,7 +58,7 @@ pub(crate) struct Session {
 }
 
 /// How far the two have introduced themselves.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Greeting {
     /// Nothing was said; `HELLO` goes with the first lease.
     Unsaid {
@@ -392,6 +391,18 @@ impl Session {
     fn break_off(&mut self, error: Error) -> Error {
         self.outbox.clear();
         self.broken.get_or_insert(error).clone()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    /// Without the buffers: their bytes are the caller's, and no business of a log.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session")
+            .field("lease", &self.lease.number)
+            .field("phase", &self.lease.phase)
+            .field("route", &self.lease.route)
+            .field("broken", &self.broken)
+            .finish_non_exhaustive()
     }
 }
 

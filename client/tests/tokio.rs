@@ -126,3 +126,15 @@ fn a_lease_may_move_between_threads() {
 fn the_example_releases_at_the_last_byte() {
     support::examples::check("tokio_get");
 }
+
+#[test]
+fn every_transcript_of_the_page_is_played() {
+    let tests = concat!(include_str!("support/scenarios.rs"), include_str!("tokio.rs"));
+    let page = include_str!("../protocol/PROTOCOL.md");
+    let names: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("```transcript ")).collect();
+    assert!(names.len() > 10);
+    for name in names {
+        assert!(tests.contains(&format!("\"{name}\"")), "nobody plays {name}");
+    }
+}

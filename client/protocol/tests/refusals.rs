@@ -117,6 +117,10 @@ fn a_field_has_its_length_and_stands_once() {
     assert_eq!(client_error(&lease(&[route.clone(), route.clone()])), bad(1));
     assert_eq!(client_error(&lease(&[route.clone(), field(0x8006, &[1, 2, 3])])), bad(6));
     assert_eq!(client_error(&lease(&[route, field(0x8006, &[1, 2, 3, 4, 5])])), bad(6));
+
+    let figure = field(4, &[0; 8]);
+    let bytes = frame(kind::FIGURES, 1, 1, &[figure.clone(), figure].concat());
+    assert_eq!(daemon_error(&bytes), DecodeError::BadField { kind: kind::FIGURES, tag: 4 });
 }
 
 #[test]
@@ -306,6 +310,20 @@ fn every_token_is_read_back_and_has_advice() {
         assert!(token.token().bytes().all(is_token), "{token}");
     }
     assert_eq!(ErrorToken::from_token("no_such_token"), None);
+}
+
+#[test]
+fn the_page_tells_every_token_and_its_advice() {
+    let page = include_str!("../PROTOCOL.md");
+    for &token in ErrorToken::ALL {
+        let advice = match token.retry(Verdict::NeverSent, None) {
+            Retry::Never => "| no |",
+            Retry::Now => "| now",
+            Retry::After(_) => "| after a pause |",
+            Retry::IfIdempotent => panic!("nothing was sent: {token}"),
+        };
+        assert!(page.contains(&format!("| `{token}` {advice}")), "{token} {advice}");
+    }
 }
 
 #[test]

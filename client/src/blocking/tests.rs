@@ -106,7 +106,7 @@ fn a_forked_lease_refuses_everything_and_says_nothing() {
 #[test]
 fn a_write_that_times_out_has_written_nothing() {
     let (folder, listener) = listener();
-    let options = Options { silence: Some(Duration::from_millis(30)), ..Options::default() };
+    let options = Options { silence: Some(Duration::from_millis(200)), ..Options::default() };
     let shelf = std::sync::Arc::new(Shelf::new(folder.path().join("lease.sock"), options));
     let mut wire = Wire::connect(&shelf).unwrap();
     let (mut stream, _) = listener.accept().unwrap();
@@ -131,7 +131,8 @@ fn a_write_that_times_out_has_written_nothing() {
         stream.read_to_end(&mut said).expect("the client closes");
         said
     });
-    lease.flush().unwrap();
+    let is_flushed = (0..50).any(|_| lease.flush().is_ok());
+    assert!(is_flushed, "the reader takes everything");
     lease.give_back().unwrap();
     let said = reader.join().unwrap();
     assert_eq!(data_bytes(&said), accepted);

@@ -27,10 +27,6 @@ pub(super) struct Wire {
     send_timeout: Option<Duration>,
 }
 
-/// A write of this size is worth a look at what has come, so that a long upload to a connection
-/// that was reset ends soon.
-const BULK_BYTES: usize = 32 * 1024;
-
 /// How a system call on the socket ended.
 enum Io {
     /// It moved this many bytes.
@@ -118,9 +114,7 @@ impl Wire {
         timeout: Option<Duration>,
     ) -> Result<usize, Error> {
         self.flush(timeout)?;
-        if bytes.len() >= BULK_BYTES && !self.hear_now() {
-            return Err(self.hear_out());
-        }
+        self.look_before_writing(bytes)?;
         let count = self.session.data_room(bytes.len())?;
         let (bytes, _) = bytes.split_at(count);
         if bytes.is_empty() {

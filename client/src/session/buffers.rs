@@ -5,7 +5,7 @@
 pub(super) const INBOX_BYTES: usize = 16 * 1024;
 
 /// Bytes that wait to be written.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Outbox {
     bytes: Vec<u8>,
     sent: usize,
@@ -41,7 +41,7 @@ impl Outbox {
 ///  0 ... start ............ end ......... INBOX_BYTES
 ///        |  to be used      |  room      |
 /// ```
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Inbox {
     buffer: Box<[u8]>,
     start: usize,

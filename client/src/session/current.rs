@@ -7,7 +7,6 @@ use crate::error::Error;
 use crate::lease::Released;
 
 /// What is known of the current lease, or of the last one once it is over.
-#[derive(Debug)]
 pub(super) struct Lease {
     pub(super) number: u16,
     pub(super) phase: Phase,

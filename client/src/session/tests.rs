@@ -321,3 +321,77 @@ fn going_away_ends_with_the_current_lease() {
     session.release(None);
     assert!(!session.is_reusable());
 }
+
+/// A generator that a seed repeats (xorshift, Marsaglia 2003).
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).expect("31 bits") % sides
+    }
+}
+
+/// One step of a client's, of any kind that it may take now.
+fn act(session: &mut Session, dice: &mut Dice) {
+    let mut out = vec![0; [1, 100, 20_000][dice.roll(3)]];
+    match dice.roll(8) {
+        0 if session.is_reusable() => session.begin(&WEB).expect("a good request"),
+        1 => session.release(None),
+        2 => session.give_up(),
+        3 => drop(session.granted()),
+        4 => drop(session.released()),
+        5 => drop(session.finish()),
+        6 => drop(session.data_room(10)),
+        _ => match session.read(&mut out) {
+            Ok(ReadStep::Direct(limit)) => session.took(dice.roll(limit + 1)),
+            Ok(ReadStep::Taken(_) | ReadStep::Fill) | Err(_) => {}
+        },
+    }
+    session.sent(session.unsent().len());
+}
+
+#[test]
+fn whatever_a_daemon_says_the_session_answers_or_ends() {
+    for seed in 1..3000u64 {
+        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mut session = Session::new("");
+        session.begin(&WEB).unwrap();
+        let mut bytes = Vec::new();
+        encode_daemon(&Frame { lease: 0, message: WELCOME }, &mut bytes);
+        for _ in 0..dice.roll(12) {
+            let lease = u16::try_from(1 + dice.roll(2)).unwrap();
+            let data = vec![3; dice.roll(2000)];
+            let messages = [
+                leased(),
+                REFUSED,
+                RESET,
+                RELEASED,
+                DaemonMessage::Eof,
+                DaemonMessage::Data(&data),
+            ];
+            let message = messages[dice.roll(messages.len())];
+            encode_daemon(&Frame { lease, message }, &mut bytes);
+        }
+        for _ in 0..dice.roll(3) {
+            let at = dice.roll(bytes.len());
+            bytes[at] = u8::try_from(dice.roll(256)).unwrap();
+        }
+        let mut rest = &bytes[..];
+        while !rest.is_empty() {
+            if session.has_room() {
+                let room = session.room();
+                let count = (1 + dice.roll(3000)).min(rest.len()).min(room.len());
+                room[..count].copy_from_slice(&rest[..count]);
+                session.filled(count);
+                rest = &rest[count..];
+            } else {
+                session.give_up();
+                drop(session.listen());
+            }
+            act(&mut session, &mut dice);
+        }
+    }
+}

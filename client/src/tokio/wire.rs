@@ -116,6 +116,7 @@ impl Wire {
         bytes: &[u8],
     ) -> Poll<Result<usize, Error>> {
         ready!(self.poll_flush(context))?;
+        self.look_before_writing(bytes)?;
         let count = self.session.data_room(bytes.len())?;
         let (bytes, _) = bytes.split_at(count);
         if bytes.is_empty() {

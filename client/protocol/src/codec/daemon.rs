@@ -183,30 +183,38 @@ fn released<'a>(body: &mut Reader<'a>) -> Result<Released<'a>, DecodeError> {
 }
 
 fn info<'a>(body: &mut Reader<'a>) -> Result<Info<'a>, DecodeError> {
-    let mut info = Info::default();
-    let mut state = None;
+    let (mut state, mut figures) = (None, Figures::default());
     while let Some(field) = body.field()? {
         if field.tag == INFO_STATE {
             field.set(&mut state, |value| value.foreign_token("state"))?;
-        } else if let Some(figure) = figure(&mut info, field.tag) {
-            let mut value = None;
-            field.set(&mut value, Reader::u64)?;
-            *figure = value.unwrap_or_default();
+        } else if let Some(figure) = figures.place(field.tag) {
+            field.set(figure, Reader::u64)?;
         } else {
             field.skip()?;
         }
     }
-    info.state = state.unwrap_or_default();
-    Ok(info)
+    Ok(figures.info(state.unwrap_or_default()))
 }
 
 /// Declares which figure of `INFO` has which number, once for both ways.
 macro_rules! figures {
     ($($tag:literal $name:ident),+ $(,)?) => {
-        fn figure<'i>(info: &'i mut Info<'_>, tag: u16) -> Option<&'i mut u64> {
-            match tag {
-                $($tag => Some(&mut info.$name),)+
-                _ => None,
+        /// The figures that were read so far.
+        #[derive(Default)]
+        struct Figures {
+            $($name: Option<u64>,)+
+        }
+
+        impl Figures {
+            fn place(&mut self, tag: u16) -> Option<&mut Option<u64>> {
+                match tag {
+                    $($tag => Some(&mut self.$name),)+
+                    _ => None,
+                }
+            }
+
+            fn info<'a>(&self, state: &'a str) -> Info<'a> {
+                Info { state, $($name: self.$name.unwrap_or_default(),)+ }
             }
         }
 
