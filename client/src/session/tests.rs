@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use wharf_protocol::{
-    ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, Info, LeaseRequest, Leased, Limits,
-    Outcome, Refused, Released, Reset, Source, Target, Verdict, Welcome, decode_client,
+    ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, Hello, Info, LeaseRequest, Leased,
+    Limits, Outcome, Refused, Released, Reset, Source, Target, Verdict, Welcome, decode_client,
     encode_daemon,
 };
 
@@ -71,6 +71,25 @@ fn granted() -> Session {
 
 fn read(session: &mut Session, out: &mut [u8]) -> ReadStep {
     session.read(out).expect("no error")
+}
+
+#[test]
+fn hello_lease_and_the_first_bytes_are_one_write() {
+    let mut session = Session::new("me");
+    session.begin(&WEB).unwrap();
+    session.write_early(b"ping");
+    let mut bytes = session.unsent();
+    let expected = [
+        Frame { lease: 0, message: ClientMessage::Hello(Hello::new("me")) },
+        Frame { lease: 1, message: ClientMessage::Lease(WEB) },
+        Frame { lease: 1, message: ClientMessage::Data(b"ping") },
+    ];
+    for frame in expected {
+        let (said, length) = decode_client(bytes).unwrap().unwrap();
+        assert_eq!(said, frame);
+        bytes = &bytes[length..];
+    }
+    assert!(bytes.is_empty());
 }
 
 #[test]

@@ -293,6 +293,19 @@ scenario!(
 );
 
 scenario!(
+    a_client_keeps_no_more_sessions_than_it_is_told,
+    ["d close", "goaway_crosses_lease", "goaway_crosses_lease"],
+    |daemon| {
+        let options = Options { sessions_kept: 0, ..options() };
+        let client = wait!(Client::connect_with(&daemon.path, options)).unwrap();
+        for _ in 0..2 {
+            let error = wait!(client.lease(&WEB)).unwrap_err();
+            assert_eq!(error.token(), "draining");
+        }
+    }
+);
+
+scenario!(
     a_session_that_died_on_the_shelf_is_replaced,
     [
         r#"c HELLO "test"
