@@ -10,7 +10,7 @@ use std::error::Error;
 use std::io::{Read, Write, stderr, stdout};
 
 use wharf_client::blocking::{Client, Lease};
-use wharf_client::{LeaseRequest, Target};
+use wharf_client::{LeaseRequest, Options, Target};
 
 use crate::http::{Head, Url};
 
@@ -21,9 +21,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let url = Url::parse(url).ok_or("the URL is not http://HOST[:PORT]/PATH")?;
 
-    let client = Client::connect(socket)?;
+    let client = Client::lazy(socket, Options::default());
     let target = Target::Origin { scheme: "http", host: url.host, port: url.port };
-    // The request travels with the lease, so leasing costs no round trip to the daemon.
+    // Greeting, lease and request travel together, so leasing costs no round trip of its own.
     let mut lease = client.lease_with(&LeaseRequest::new(target), url.request().as_bytes())?;
     let source = lease.leased().source;
 

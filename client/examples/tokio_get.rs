@@ -12,7 +12,7 @@ use std::io::{Write, stderr, stdout};
 
 use tokio::io::AsyncReadExt;
 use wharf_client::tokio::{Client, Lease};
-use wharf_client::{LeaseRequest, Target};
+use wharf_client::{LeaseRequest, Options, Target};
 
 use crate::http::{Head, Url};
 
@@ -24,9 +24,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let url = Url::parse(url).ok_or("the URL is not http://HOST[:PORT]/PATH")?;
 
-    let client = Client::connect(socket).await?;
+    let client = Client::lazy(socket, Options::default());
     let target = Target::Origin { scheme: "http", host: url.host, port: url.port };
-    // The request travels with the lease, so leasing costs no round trip to the daemon.
+    // Greeting, lease and request travel together, so leasing costs no round trip of its own.
     let request = LeaseRequest::new(target);
     let mut lease = client.lease_with(&request, url.request().as_bytes()).await?;
     let source = lease.leased().source;

@@ -41,6 +41,12 @@ pub(crate) trait Carrier {
         true
     }
 
+    /// Says `HELLO` on a socket that was just connected.
+    fn greet(&mut self) -> Result<(), Error> {
+        self.session().greet()?;
+        if self.send_now() { Ok(()) } else { Err(self.hear_out()) }
+    }
+
     /// Takes in what the daemon has said, without waiting. Whether the session is still good.
     fn hear_now(&mut self) -> bool {
         let (session, socket) = self.parts();

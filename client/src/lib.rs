@@ -28,6 +28,8 @@
 //!   leases refuse to work; it connects for itself.
 //! - **Errors say whether to try again**: [`Error::retry`]; only some make it safe to repeat
 //!   what must not happen twice.
+//! - **Short-lived programs** take [`Client::lazy`](blocking::Client::lazy) and
+//!   [`lease_with`](blocking::Client::lease_with): one write then says everything.
 //! - A client is cheap to clone and to share among threads. It opens as many sessions as there
 //!   are leases at a time, and keeps some of them for later.
 //!

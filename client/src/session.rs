@@ -100,41 +100,40 @@ impl Session {
         }
     }
 
-    /// Asks for a lease, after a `HELLO` if none was said.
-    ///
-    /// A request that cannot be said leaves the session as it was.
-    pub(crate) fn begin(&mut self, request: &LeaseRequest<'_>) -> Result<(), Error> {
-        self.check_broken()?;
-        assert!(self.lease.is_left(), "one lease at a time");
-        if request.fd {
-            let error =
-                Error::new(ErrorKind::BadRequest, "this client has no leases by descriptor");
-            return Err(error.on_route(&request.target.to_string()));
+    /// Says `HELLO`, if it was not said. A session that is opened before its first lease must not
+    /// keep the daemon waiting for it.
+    pub(crate) fn greet(&mut self) -> Result<(), Error> {
+        if let Greeting::Unsaid { name } = &self.greeting {
+            let message = ClientMessage::Hello(Hello::new(name));
+            encode_client(&Frame { lease: 0, message }, self.outbox.end())?;
+            self.greeting = Greeting::Said;
         }
-        let number = if self.asked == 0 { first_lease() } else { next_lease(self.lease.number) };
-        let mut frames = Vec::new();
-        self.append_begin(number, request, &mut frames)
-            .map_err(|error| error.on_route(&request.target.to_string()))?;
-        self.outbox.end().extend_from_slice(&frames);
-        self.greeting.say();
-        self.asked += 1;
-        self.data_is_wanted = false;
-        self.lease = Lease::new(number, request.target.to_string());
         Ok(())
     }
 
-    fn append_begin(
-        &self,
-        number: u16,
-        request: &LeaseRequest<'_>,
-        frames: &mut Vec<u8>,
-    ) -> Result<(), Error> {
-        if let Greeting::Unsaid { name } = &self.greeting {
-            let message = ClientMessage::Hello(Hello::new(name));
-            encode_client(&Frame { lease: 0, message }, frames)?;
+    /// Asks for a lease, after a `HELLO` if none was said.
+    ///
+    /// A request that cannot be said leaves the session without a lease, and good.
+    pub(crate) fn begin(&mut self, request: &LeaseRequest<'_>) -> Result<(), Error> {
+        self.check_broken()?;
+        assert!(self.lease.is_left(), "one lease at a time");
+        let number = if self.asked == 0 { first_lease() } else { next_lease(self.lease.number) };
+        let route = request.target.to_string();
+        self.say_lease(number, request).map_err(|error| error.on_route(&route))?;
+        self.asked += 1;
+        self.data_is_wanted = false;
+        self.lease = Lease::new(number, route);
+        Ok(())
+    }
+
+    fn say_lease(&mut self, number: u16, request: &LeaseRequest<'_>) -> Result<(), Error> {
+        if request.fd {
+            let cause = "this client has no leases by descriptor";
+            return Err(Error::new(ErrorKind::BadRequest, cause));
         }
+        self.greet()?;
         let message = ClientMessage::Lease(*request);
-        encode_client(&Frame { lease: number, message }, frames)?;
+        encode_client(&Frame { lease: number, message }, self.outbox.end())?;
         Ok(())
     }
 
@@ -403,13 +402,5 @@ impl std::fmt::Debug for Session {
             .field("route", &self.lease.route)
             .field("broken", &self.broken)
             .finish_non_exhaustive()
-    }
-}
-
-impl Greeting {
-    fn say(&mut self) {
-        if matches!(self, Self::Unsaid { .. }) {
-            *self = Self::Said;
-        }
     }
 }

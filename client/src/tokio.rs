@@ -18,7 +18,7 @@ use wharf_protocol::{Info, LeaseRequest, Leased};
 
 use self::wire::Wire;
 use crate::error::Error;
-use crate::held::{Held, Shelf};
+use crate::held::{Carrier, Held, Shelf};
 use crate::lease::Released;
 use crate::options::{Options, REPLY_TIMEOUT, socket_from_env};
 use crate::session::Session;
@@ -32,7 +32,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to the daemon at `path`.
+    /// Connects to the daemon at `path`, and opens a first session there.
     ///
     /// # Errors
     ///
@@ -57,9 +57,20 @@ impl Client {
     ///
     /// As [`connect`](Self::connect).
     pub async fn connect_with(path: impl AsRef<Path>, options: Options) -> Result<Self, Error> {
-        let shelf = Arc::new(Shelf::new(path.as_ref().to_owned(), options));
-        shelf.put(Wire::connect(&shelf).await?);
-        Ok(Self { shelf })
+        let client = Self::lazy(path, options);
+        let mut wire = Wire::connect(&client.shelf).await?;
+        wire.greet()?;
+        client.shelf.put(wire);
+        Ok(client)
+    }
+
+    /// A client for the daemon at `path` that opens nothing until its first lease.
+    ///
+    /// That lease then costs one write for greeting, request and first bytes together: the way
+    /// for short-lived programs.
+    #[must_use]
+    pub fn lazy(path: impl AsRef<Path>, options: Options) -> Self {
+        Self { shelf: Arc::new(Shelf::new(path.as_ref().to_owned(), options)) }
     }
 
     /// Leases a connection, and waits for it.

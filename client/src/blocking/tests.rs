@@ -11,9 +11,8 @@ use wharf_protocol::{
     encode_daemon,
 };
 
-use super::{Client, Held, Lease, Shelf, Wire};
+use super::{Carrier, Client, Held, Lease, Shelf, Wire};
 use crate::error::{Error, ErrorKind};
-use crate::held::Carrier;
 use crate::options::Options;
 
 const WEB: LeaseRequest<'static> = LeaseRequest::new(Target::Route("web"));

@@ -292,18 +292,21 @@ scenario!(
     }
 );
 
-scenario!(
-    a_client_keeps_no_more_sessions_than_it_is_told,
-    ["d close", "goaway_crosses_lease", "goaway_crosses_lease"],
-    |daemon| {
-        let options = Options { sessions_kept: 0, ..options() };
-        let client = wait!(Client::connect_with(&daemon.path, options)).unwrap();
-        for _ in 0..2 {
-            let error = wait!(client.lease(&WEB)).unwrap_err();
-            assert_eq!(error.token(), "draining");
-        }
+/// One lease, on a session that has no other.
+const ONE_LEASE: &str = r#"
+    c HELLO "test"
+    c 1 LEASE route=web
+    d WELCOME
+    d 1 LEASED idle
+    c 1 RELEASE unused rx=0 tx=0
+    d 1 RELEASED kept"#;
+
+scenario!(a_client_keeps_no_more_sessions_than_it_is_told, [ONE_LEASE, ONE_LEASE], |daemon| {
+    let client = Client::lazy(&daemon.path, Options { sessions_kept: 0, ..options() });
+    for _ in 0..2 {
+        wait!(wait!(client.lease(&WEB)).unwrap().release()).unwrap();
     }
-);
+});
 
 scenario!(
     a_session_that_died_on_the_shelf_is_replaced,
@@ -451,6 +454,25 @@ scenario!(a_request_that_cannot_be_said_costs_no_session, ["two_leases"], |daemo
     wait!(lease.read_exact(&mut [0; 4])).unwrap();
     wait!(lease.release()).unwrap();
     wait!(wait!(client.lease(&WEB)).unwrap().release()).unwrap();
+});
+
+scenario!(a_client_greets_when_it_connects, ["c HELLO \"test\""], |daemon| {
+    let client = client!(daemon);
+    // The daemon waits 1 s for a greeting and no longer; the first lease may come much later.
+    drop(client);
+});
+
+scenario!(a_name_that_cannot_be_said_is_refused_at_once, [" "], |daemon| {
+    let options = Options { name: "n".repeat(65), ..options() };
+    let error = wait!(Client::connect_with(&daemon.path, options)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRequest);
+});
+
+scenario!(a_lazy_client_opens_its_session_at_the_first_lease, ["session_refused"], |daemon| {
+    let client = Client::lazy(daemon.path.with_file_name("other.sock"), options());
+    assert_eq!(wait!(client.lease(&WEB)).unwrap_err().kind(), ErrorKind::Unreachable);
+    let client = Client::lazy(&daemon.path, options());
+    assert_eq!(wait!(client.lease(&WEB)).unwrap_err().token(), "quota");
 });
 
 scenario!(nobody_listens, [], |daemon| {
