@@ -1,0 +1,102 @@
+//! The command-line tool `wharf`: one file per subcommand, and the demo.
+//!
+//! Hidden subcommands (they begin with two underscores) are the processes of the demo, which runs
+//! from one binary by executing itself again. They are dispatched before the command line proper
+//! is built, because a demo's client process is started anew for every request.
+//!
+//! Exit codes: 0 ok, 1 failed, 2 usage, 3 the daemon is not reachable.
+
+mod clock;
+mod demo;
+mod http;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// What the tool was called with: the arguments after its own name, and the environment that it
+/// heeds. The binary reads them once; nothing below looks them up again.
+#[derive(Clone, Debug, Default)]
+pub struct Invocation {
+    /// Arguments without the program's name.
+    pub arguments: Vec<OsString>,
+    /// What the environment says.
+    pub environment: Environment,
+}
+
+/// The variables that the tool heeds.
+#[derive(Clone, Debug, Default)]
+pub struct Environment {
+    /// `WHARF_SOCKET`: the lease socket.
+    pub socket: Option<OsString>,
+    /// `NO_COLOR` is set and not empty (no-color.org).
+    pub no_color: bool,
+    /// `COLUMNS`: the width of tables.
+    pub columns: Option<usize>,
+}
+
+/// How the tool ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It did what was asked.
+    Done,
+    /// It failed.
+    Failed,
+    /// It was asked wrongly.
+    Usage,
+    /// The daemon is not reachable.
+    Unreachable,
+    /// Another process ended with this code, and so do we.
+    Code(u8),
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Done => Self::SUCCESS,
+            Exit::Failed => Self::from(1),
+            Exit::Usage => Self::from(2),
+            Exit::Unreachable => Self::from(3),
+            Exit::Code(code) => Self::from(code),
+        }
+    }
+}
+
+/// Lease warm connections, and look at the daemon that keeps them.
+#[derive(Debug, Parser)]
+#[command(name = "wharf", version, arg_required_else_help = true)]
+enum Command {
+    /// Run the same requests over fresh and over leased connections, in a namespace of its own
+    Demo(demo::Options),
+}
+
+/// Runs the tool.
+#[must_use]
+pub fn run(invocation: &Invocation) -> ExitCode {
+    let arguments = &invocation.arguments;
+    if let Some(exit) = demo::run_hidden(arguments) {
+        return exit.into();
+    }
+    let named = std::iter::once(OsString::from("wharf")).chain(arguments.iter().cloned());
+    let exit = match Command::try_parse_from(named) {
+        Ok(Command::Demo(_)) => demo::run(arguments),
+        Err(error) => usage(&error),
+    };
+    exit.into()
+}
+
+/// Prints what clap has to say: help and version are asked for, all else is a usage error.
+fn usage(error: &clap::Error) -> Exit {
+    // Nobody is left to be told where even this cannot be written.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Prints one message to standard error, in the form that all messages have.
+fn complain(message: fmt::Arguments<'_>) {
+    // Nobody is left to be told where even this cannot be written.
+    let _ = writeln!(io::stderr().lock(), "wharf: {message}");
+}
