@@ -132,6 +132,38 @@ pub struct RouteCounts {
     pub lease_wait: Distribution,
 }
 
+impl RouteCounts {
+    /// Adds another route's figures, for routes that share one label. The oldest waiter of both is
+    /// the older one.
+    pub fn absorb(&mut self, other: &Self) {
+        self.connections.absorb(&other.connections);
+        absorb_counts(&mut self.opened, &other.opened);
+        absorb_counts(&mut self.leases, &other.leases);
+        absorb_counts(&mut self.releases, &other.releases);
+        self.connections_limit = self.connections_limit.saturating_add(other.connections_limit);
+        self.closed += other.closed;
+        self.lease_failures += other.lease_failures;
+        self.connect_failures += other.connect_failures;
+        self.evictions += other.evictions;
+        self.waiters += other.waiters;
+        self.oldest_waiter = self.oldest_waiter.max(other.oldest_waiter);
+        self.waiters_queued += other.waiters_queued;
+        self.waiter_cancel_after_offer += other.waiter_cancel_after_offer;
+        self.lease_overdue += other.lease_overdue;
+        self.lease_wait.absorb(&other.lease_wait);
+    }
+}
+
+/// Adds one list of counts to another; a word that was missing is added at its end.
+fn absorb_counts(sum: &mut Counts, other: &Counts) {
+    for (word, count) in other {
+        match sum.iter_mut().find(|(known, _)| known == word) {
+            Some((_, total)) => *total += count,
+            None => sum.push((word, *count)),
+        }
+    }
+}
+
 /// One route's connections by state; their sum counts against the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct RouteConnections {
@@ -163,6 +195,17 @@ impl RouteConnections {
             ("suspect", self.suspect),
             ("draining", self.draining),
         ]
+    }
+
+    /// Adds another route's connections.
+    pub fn absorb(&mut self, other: &Self) {
+        self.connecting += other.connecting;
+        self.idle += other.idle;
+        self.leased += other.leased;
+        self.settling += other.settling;
+        self.quarantined += other.quarantined;
+        self.suspect += other.suspect;
+        self.draining += other.draining;
     }
 
     /// All that counts against the route's limit.

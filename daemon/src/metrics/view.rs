@@ -4,7 +4,7 @@
 //! Route names become labels, so their number is bounded here, once for all metrics: the first
 //! [`ROUTES_MAX`] routes keep their names, the rest are added up under [`OTHER`].
 
-use crate::snapshot::{Counts, RouteConnections, RouteCounts, Snapshot};
+use crate::snapshot::{RouteCounts, Snapshot};
 
 /// Routes that have series of their own. 200 routes of at most 45 series stay below the 10 000
 /// series that a Prometheus server keeps without noticing.
@@ -54,7 +54,7 @@ impl<'a> View<'a> {
     pub fn new(snapshot: &'a Snapshot, process: &'a ProcessFacts) -> Self {
         let rest = snapshot.routes.get(ROUTES_MAX..).unwrap_or_default();
         let other = rest.iter().cloned().reduce(|mut sum, route| {
-            add(&mut sum, &route);
+            sum.absorb(&route);
             sum
         });
         let other = other.map(|route| RouteCounts { name: OTHER.to_owned(), ..route });
@@ -67,49 +67,12 @@ impl<'a> View<'a> {
     }
 }
 
-/// Adds one route's figures to another's; the oldest waiter of both is the older one.
-fn add(sum: &mut RouteCounts, route: &RouteCounts) {
-    add_connections(&mut sum.connections, &route.connections);
-    add_counts(&mut sum.opened, &route.opened);
-    add_counts(&mut sum.leases, &route.leases);
-    add_counts(&mut sum.releases, &route.releases);
-    sum.connections_limit = sum.connections_limit.saturating_add(route.connections_limit);
-    sum.closed += route.closed;
-    sum.lease_failures += route.lease_failures;
-    sum.connect_failures += route.connect_failures;
-    sum.evictions += route.evictions;
-    sum.waiters += route.waiters;
-    sum.oldest_waiter = sum.oldest_waiter.max(route.oldest_waiter);
-    sum.waiters_queued += route.waiters_queued;
-    sum.waiter_cancel_after_offer += route.waiter_cancel_after_offer;
-    sum.lease_overdue += route.lease_overdue;
-    sum.lease_wait.absorb(&route.lease_wait);
-}
-
-fn add_connections(sum: &mut RouteConnections, other: &RouteConnections) {
-    sum.connecting += other.connecting;
-    sum.idle += other.idle;
-    sum.leased += other.leased;
-    sum.settling += other.settling;
-    sum.quarantined += other.quarantined;
-    sum.suspect += other.suspect;
-    sum.draining += other.draining;
-}
-
-fn add_counts(sum: &mut Counts, other: &Counts) {
-    for (word, count) in other {
-        match sum.iter_mut().find(|(known, _)| known == word) {
-            Some((_, total)) => *total += count,
-            None => sum.push((word, *count)),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::snapshot::RouteConnections;
 
     fn route(name: String, waiters: u64) -> RouteCounts {
         RouteCounts {

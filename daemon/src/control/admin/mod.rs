@@ -1,0 +1,210 @@
+//! The admin socket's language: one line in, one JSON object with `"schema": 1` out.
+//!
+//! Pure: a line becomes a [`Command`], figures become JSON. Every field always exists, null where
+//! there is nothing to say, so that readers need no special cases; fields may be added within a
+//! schema, never renamed or removed.
+
+mod problems;
+mod routes;
+mod status;
+
+use serde_json::{Value, json};
+
+pub(super) use self::routes::routes;
+pub(super) use self::status::status;
+use crate::snapshot::ConnectionRow;
+
+/// The version of every answer's shape.
+pub const SCHEMA: u32 = 1;
+
+/// The most bytes of a command's line.
+pub(super) const LINE_MAX: usize = 256;
+
+/// What may be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Command {
+    /// How the daemon is.
+    Status,
+    /// What each route holds.
+    Routes,
+    /// One row for each TCP connection.
+    Connections,
+}
+
+impl Command {
+    const ALL: [Self; 3] = [Self::Status, Self::Routes, Self::Connections];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Routes => "routes",
+            Self::Connections => "connections",
+        }
+    }
+}
+
+/// Why a line was not understood or not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// More than [`LINE_MAX`] bytes without an end of line.
+    LineTooLong,
+    /// Not UTF-8.
+    NotText,
+    /// No such command.
+    UnknownCommand(String),
+    /// The line did not arrive in time.
+    TooSlow,
+    /// The daemon lives and its shard does not answer.
+    ShardSilent(&'static str),
+}
+
+impl Fault {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::LineTooLong => "line_too_long",
+            Self::NotText => "not_text",
+            Self::UnknownCommand(_) => "unknown_command",
+            Self::TooSlow => "too_slow",
+            Self::ShardSilent(_) => "shard_silent",
+        }
+    }
+
+    fn command(&self) -> Option<&str> {
+        match self {
+            Self::UnknownCommand(name) => Some(name),
+            Self::ShardSilent(name) => Some(name),
+            Self::LineTooLong | Self::NotText | Self::TooSlow => None,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::LineTooLong => format!("the line is longer than {LINE_MAX} bytes"),
+            Self::NotText => "the line is not UTF-8".to_owned(),
+            Self::UnknownCommand(name) => format!("there is no command {name:?}"),
+            Self::TooSlow => "the line did not arrive in time".to_owned(),
+            Self::ShardSilent(_) => "the shard does not answer".to_owned(),
+        }
+    }
+
+    fn hint(&self) -> String {
+        match self {
+            Self::LineTooLong | Self::NotText | Self::TooSlow => {
+                "write one command and an end of line".to_owned()
+            }
+            Self::UnknownCommand(_) => {
+                let names: Vec<_> = Command::ALL.iter().map(|command| command.name()).collect();
+                format!("commands are {}", names.join(", "))
+            }
+            Self::ShardSilent(_) => "look at the daemon's log: journalctl -u wharfd".to_owned(),
+        }
+    }
+
+    /// The answer that says so.
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "schema": SCHEMA,
+            "command": self.command(),
+            "error": { "code": self.code(), "message": self.message(), "hint": self.hint() },
+        })
+    }
+}
+
+/// Judges the bytes that have come so far: `None` when the line has not ended. The end of the
+/// stream ends it too.
+pub(super) fn parse(input: &[u8], is_at_end: bool) -> Option<Result<Command, Fault>> {
+    let end = input.iter().position(|byte| *byte == b'\n');
+    let line = match end.and_then(|end| input.get(..end)) {
+        Some(line) => line,
+        None if is_at_end => input,
+        None if input.len() >= LINE_MAX => return Some(Err(Fault::LineTooLong)),
+        None => return None,
+    };
+    let Ok(line) = std::str::from_utf8(line) else { return Some(Err(Fault::NotText)) };
+    let name = line.trim();
+    let command = Command::ALL.into_iter().find(|command| command.name() == name);
+    Some(command.ok_or_else(|| Fault::UnknownCommand(name.to_owned())))
+}
+
+/// The answer to `connections`.
+pub(super) fn connections(rows: &[ConnectionRow]) -> Value {
+    json!({ "schema": SCHEMA, "command": Command::Connections.name(), "connections": rows })
+}
+
+/// An answer's bytes: one line.
+pub(super) fn bytes(answer: &Value) -> Vec<u8> {
+    format!("{answer}\n").into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshot::ConnectionInfo;
+
+    #[test]
+    fn lines_and_what_they_mean() {
+        type Case<'a> = (&'a [u8], bool, Option<Result<Command, Fault>>);
+        let cases: &[Case<'_>] = &[
+            (b"status\n", false, Some(Ok(Command::Status))),
+            (b" routes \r\n", false, Some(Ok(Command::Routes))),
+            (b"connections", true, Some(Ok(Command::Connections))),
+            (b"connections", false, None),
+            (b"stats\n", false, Some(Err(Fault::UnknownCommand("stats".to_owned())))),
+            (b"", true, Some(Err(Fault::UnknownCommand(String::new())))),
+            (b"\xff\n", false, Some(Err(Fault::NotText))),
+            (&[b'x'; LINE_MAX], false, Some(Err(Fault::LineTooLong))),
+        ];
+        for (input, is_at_end, expected) in cases {
+            assert_eq!(parse(input, *is_at_end), *expected, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn each_fault_says_what_and_what_to_do() {
+        let faults = [
+            Fault::LineTooLong,
+            Fault::NotText,
+            Fault::UnknownCommand("x".to_owned()),
+            Fault::TooSlow,
+            Fault::ShardSilent("routes"),
+        ];
+        for fault in faults {
+            let answer = fault.to_json();
+            assert_eq!(answer["schema"], 1);
+            assert_eq!(answer["error"]["code"], fault.code());
+            assert!(!fault.message().is_empty() && !fault.hint().is_empty());
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_is_told_the_known_ones() {
+        let answer = Fault::UnknownCommand("stat".to_owned()).to_json();
+        assert_eq!(answer["command"], "stat");
+        assert_eq!(answer["error"]["hint"], "commands are status, routes, connections");
+    }
+
+    #[test]
+    fn a_connection_keeps_its_fields_when_there_is_nothing_to_say() {
+        let row = ConnectionRow {
+            id: 7,
+            local: "10.213.0.2:40000".parse().unwrap(),
+            remote: "[fd00::1]:80".parse().unwrap(),
+            state: "established",
+            recv_q: 0,
+            send_q: 0,
+            route: None,
+            pool_state: None,
+            uid: None,
+            pid: None,
+            age_ms: 5,
+            idle_ms: 0,
+            uses: 1,
+            info: ConnectionInfo::default(),
+        };
+        let answer = connections(&[row]);
+        let row = &answer["connections"][0];
+        assert_eq!(row["remote"], "[fd00::1]:80");
+        assert!(row["route"].is_null() && row.get("route").is_some());
+        assert!(row["info"]["ssthresh_bytes"].is_null());
+    }
+}
