@@ -6,9 +6,15 @@
 //!
 //! Exit codes: 0 ok, 1 failed, 2 usage, 3 the daemon is not reachable.
 
+mod admin;
 mod clock;
 mod demo;
 mod http;
+mod routes;
+mod ss;
+mod status;
+mod table;
+mod terminal;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -69,6 +75,12 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, arg_required_else_help = true)]
 enum Command {
+    /// Show on one screen how the daemon is
+    Status(admin::Options),
+    /// Show who holds and who waits, by route
+    Routes(admin::Options),
+    /// Show the stack's connections, one a line
+    Ss(ss::Options),
     /// Run the same requests over fresh and over leased connections, in a namespace of its own
     Demo(demo::Options),
 }
@@ -81,7 +93,11 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         return exit.into();
     }
     let named = std::iter::once(OsString::from("wharf")).chain(arguments.iter().cloned());
+    let environment = &invocation.environment;
     let exit = match Command::try_parse_from(named) {
+        Ok(Command::Status(options)) => status::run(&options, environment),
+        Ok(Command::Routes(options)) => routes::run(&options, environment),
+        Ok(Command::Ss(options)) => ss::run(&options, environment),
         Ok(Command::Demo(_)) => demo::run(arguments),
         Err(error) => usage(&error),
     };
@@ -93,6 +109,19 @@ fn usage(error: &clap::Error) -> Exit {
     // Nobody is left to be told where even this cannot be written.
     let _ = error.print();
     if error.use_stderr() { Exit::Usage } else { Exit::Done }
+}
+
+/// Prints what was asked for. A reader that has gone, as `head` does, wanted no more of it.
+fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Exit::Done,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            complain(format_args!("writing to standard output: {error}"));
+            Exit::Failed
+        }
+    }
 }
 
 /// Prints one message to standard error, in the form that all messages have.
