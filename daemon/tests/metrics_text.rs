@@ -50,8 +50,8 @@ fn route(name: &str) -> RouteCounts {
 fn pool() -> PoolCounts {
     let mut hold = Distribution::new(HOLD_BOUNDS_US);
     hold.record(Duration::from_millis(12));
-    let mut established = Distribution::new(CONNECT_BOUNDS_US);
-    established.record(Duration::from_micros(180));
+    let mut connected = Distribution::new(CONNECT_BOUNDS_US);
+    connected.record(Duration::from_micros(180));
     PoolCounts {
         closed: vec![("peer_fin", 1), ("idle_timeout", 0), ("client_discard", 0)],
         lease_failures: vec![("queue_full", 0), ("queue_timeout", 1)],
@@ -61,8 +61,10 @@ fn pool() -> PoolCounts {
         waiters_woken: 2,
         lease_hold: hold,
         connect_duration: vec![
-            ("established", established),
+            ("connected", connected),
             ("failed", Distribution::new(CONNECT_BOUNDS_US)),
+            ("timed_out", Distribution::new(CONNECT_BOUNDS_US)),
+            ("abandoned", Distribution::new(CONNECT_BOUNDS_US)),
         ],
     }
 }
