@@ -1,0 +1,99 @@
+//! What each connection of the stack is for: its slot in the pool, and whose hands it is in.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use wharf_pool::time::{Duration, Instant};
+use wharf_pool::{RouteId, SlotId};
+use wharf_transport::stack::ConnectionId;
+
+use super::session::SessionId;
+
+/// Whose hands a connection is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Its handshake is under way.
+    Opening,
+    /// The pool's: idle, settling or suspect. Whatever the peer says takes it out.
+    Pooled,
+    /// A session's.
+    Leased(SessionId),
+    /// Nobody's: it is being closed.
+    Closing,
+}
+
+/// One connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) slot: SlotId,
+    pub(super) route: RouteId,
+    pub(super) peer: SocketAddr,
+    pub(super) role: Role,
+    /// When the handshake began.
+    pub(super) since: Instant,
+    /// How long the handshake took.
+    pub(super) connect: Duration,
+    /// When it last changed hands.
+    pub(super) touched: Instant,
+    /// Leases that it has served.
+    pub(super) uses: u32,
+}
+
+/// All connections that the shard answers for.
+#[derive(Debug, Default)]
+pub(super) struct Connections {
+    links: HashMap<ConnectionId, Link>,
+}
+
+impl Connections {
+    /// A handshake begins.
+    pub(super) fn open(
+        &mut self,
+        now: Instant,
+        connection: ConnectionId,
+        slot: SlotId,
+        route: RouteId,
+        peer: SocketAddr,
+    ) {
+        let link = Link {
+            slot,
+            route,
+            peer,
+            role: Role::Opening,
+            since: now,
+            connect: Duration::ZERO,
+            touched: now,
+            uses: 0,
+        };
+        self.links.insert(connection, link);
+    }
+
+    /// What is known of `connection`.
+    pub(super) fn get(&self, connection: ConnectionId) -> Option<Link> {
+        self.links.get(&connection).copied()
+    }
+
+    /// The handshake is complete: the connection is the pool's.
+    pub(super) fn opened(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.connect = now.since(link.since);
+        }
+        self.hand_over(now, connection, Role::Pooled);
+    }
+
+    /// `connection` changes hands.
+    pub(super) fn hand_over(&mut self, now: Instant, connection: ConnectionId, role: Role) {
+        if let Some(link) = self.links.get_mut(&connection) {
+            link.role = role;
+            link.touched = now;
+            if matches!(role, Role::Leased(_)) {
+                link.uses += 1;
+            }
+        }
+    }
+
+    /// Forgets `connection`: it is gone, or nothing of it is wanted any more.
+    pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<Link> {
+        self.links.remove(&connection)
+    }
+}

@@ -1,0 +1,491 @@
+//! A lease from its LEASE to its RELEASED: asked for, granted, carried, lost, given back.
+//!
+//! The daemon ends every lease with exactly one REFUSED or RELEASED (DESIGN.md, section 4); each
+//! function here that ends one sends exactly that and takes the lease out of its session.
+
+use wharf_pool::time::{Duration, Now};
+use wharf_pool::{
+    CloseCause, Condition, Grant, KeyId, LeaseId, Outcome, Released as PoolReleased, Request,
+    RouteId, WaiterId,
+};
+use wharf_protocol::{
+    Class, DaemonMessage, Disposition, ErrorToken, Info, LeaseRequest, Leased, Outcome as Ended,
+    Release, Released, Reset, Verdict,
+};
+use wharf_transport::stack::ConnectionId;
+use wharf_transport::tcp::Quiescence;
+
+use super::connections::Role;
+use super::release::{Claim, Totals, judge, judge_unused};
+use super::routes::{Denied, Found, domain, route_config};
+use super::session::{ActiveLease, Held, LeasePhase, Peer, SessionId};
+use super::{Notice, Shard, bridge, instant, tokens};
+
+/// A LEASE that was understood: where to, and on whose terms.
+#[derive(Debug)]
+pub(super) struct Ask {
+    found: Found,
+    tag: Option<Box<str>>,
+    deadline: Option<Duration>,
+    opaque: bool,
+    fresh: bool,
+    no_wait: bool,
+}
+
+impl Shard {
+    /// What a LEASE asks for.
+    pub(super) fn understand_lease(
+        &self,
+        peer: &Peer,
+        request: &LeaseRequest<'_>,
+    ) -> Result<Ask, Denied> {
+        let found = self.routes.find(&request.target, peer)?;
+        Ok(Ask {
+            found,
+            tag: request.tag.map(Box::from),
+            deadline: request.deadline,
+            opaque: request.class == Class::Opaque,
+            fresh: request.fresh,
+            no_wait: request.no_wait,
+        })
+    }
+
+    /// Asks the pool for what a client asks for.
+    pub(super) fn lease(&mut self, now: Now, id: SessionId, number: u16, ask: Result<Ask, Denied>) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.last_number = number;
+        }
+        let outcome = ask.and_then(|ask| self.ask_pool(now, id, number, ask));
+        if let Err(denied) = outcome {
+            self.refuse(id, number, denied.token, &denied.cause, None);
+        }
+    }
+
+    fn ask_pool(&mut self, now: Now, id: SessionId, number: u16, ask: Ask) -> Result<(), Denied> {
+        let Some(session) = self.sessions.get(id) else {
+            return Ok(());
+        };
+        let peer = session.peer.clone();
+        self.admit(&peer)?;
+        let route = self.route_for(ask.found);
+        let (key, timeout) = self.terms(route, &peer, ask.tag.as_deref())?;
+        let request = Request {
+            route,
+            client: peer.client,
+            key,
+            deadline: now.monotonic + ask.deadline.unwrap_or(timeout),
+            fresh: ask.fresh,
+            no_wait: ask.no_wait,
+        };
+        let outcome = self.pool.lease(now, request);
+        let phase = match outcome {
+            Outcome::Refused(refusal) => {
+                let token = tokens::refusal(refusal);
+                return Err(Denied { token, cause: String::new() });
+            }
+            Outcome::Waiting(waiter) => {
+                self.waiters.insert(waiter, id);
+                self.holdings.change(peer.uid, |holding| holding.waiters += 1);
+                LeasePhase::Waiting { waiter, early: Vec::new(), early_fin: false }
+            }
+            Outcome::Granted(grant) => {
+                self.holdings.change(peer.uid, |holding| holding.leases += 1);
+                LeasePhase::Held(held(now, &grant))
+            }
+        };
+        let lease =
+            ActiveLease { number, route, opaque: ask.opaque, phase, totals: Totals::default() };
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.lease = Some(lease);
+        }
+        if let Outcome::Granted(grant) = outcome {
+            self.begin(now, id, &grant);
+        }
+        Ok(())
+    }
+
+    /// Whether a user may ask for one more lease now.
+    fn admit(&self, peer: &Peer) -> Result<(), Denied> {
+        if self.draining.is_some() {
+            let cause = "the daemon serves no further lease".to_owned();
+            return Err(Denied { token: ErrorToken::Draining, cause });
+        }
+        if !self.limits.quota.admits_lease(self.holdings.of(peer.uid)) {
+            let cause = format!(
+                "uid {} holds as many leases as it may (control.max_leases_per_uid)",
+                peer.uid
+            );
+            return Err(Denied { token: ErrorToken::Quota, cause });
+        }
+        Ok(())
+    }
+
+    /// The pool's route for what was found, made if it is new.
+    fn route_for(&mut self, found: Found) -> RouteId {
+        match found {
+            Found::Known(route) => route,
+            Found::New(new) => {
+                let (origin, rule) = *new;
+                let route = self.pool.add_route(route_config(&rule.settings));
+                self.routes.insert(route, origin, &rule);
+                route
+            }
+        }
+    }
+
+    /// Whose connections a lease may share, and how long it waits unless it says otherwise.
+    fn terms(
+        &mut self,
+        route: RouteId,
+        peer: &Peer,
+        tag: Option<&str>,
+    ) -> Result<(KeyId, Duration), Denied> {
+        let settings = &self.routes.get(route).expect("a route that was just found").settings;
+        let timeout = settings.lease_timeout;
+        let key = self.keys.intern(domain(settings.share, peer), tag).ok_or_else(|| Denied {
+            token: ErrorToken::Quota,
+            cause: "too many different tags and users were seen since the daemon began".to_owned(),
+        })?;
+        Ok((key, timeout))
+    }
+
+    /// A waiter has its lease.
+    pub(super) fn granted(&mut self, now: Now, waiter: WaiterId, grant: &Grant<ConnectionId>) {
+        let id = self.waiters.remove(&waiter).expect("every waiter has a session");
+        let session = self.sessions.get_mut(id).expect("a session that ends cancels its waiter");
+        let uid = session.peer.uid;
+        let lease = session.lease.as_mut().expect("a waiter is a lease that is wanted");
+        let before = std::mem::replace(&mut lease.phase, LeasePhase::Held(held(now, grant)));
+        self.holdings.change(uid, |holding| {
+            holding.waiters -= 1;
+            holding.leases += 1;
+        });
+        self.begin(now, id, grant);
+        if let LeasePhase::Waiting { early, early_fin, .. } = before {
+            self.send_early(now, id, &early, early_fin);
+        }
+        self.serve(now, id);
+    }
+
+    /// The lease begins: the connection learns of it, then the client.
+    fn begin(&mut self, now: Now, id: SessionId, grant: &Grant<ConnectionId>) {
+        let connection = grant.connection;
+        self.connections.hand_over(now.monotonic, connection, Role::Leased(id));
+        // On a connection that was used before, the client speaks first (DESIGN.md, section 6.4).
+        // One that died in this very turn says so with its next event.
+        let _gone = self.stack.begin_lease(connection, grant.uses > 0);
+        let leased = self.describe(now, grant);
+        if let Some(session) = self.sessions.get_mut(id) {
+            let number = session.last_number;
+            session.reply(number, DaemonMessage::Leased(leased));
+        }
+        self.pump_down(now, id);
+        self.touch(id);
+    }
+
+    fn describe(&self, now: Now, grant: &Grant<ConnectionId>) -> Leased {
+        let link = self.connections.get(grant.connection).expect("a grant is of a connection");
+        let info = self.stack.info(instant(now), grant.connection);
+        let source = tokens::source(grant.source);
+        Leased {
+            handle: grant.lease.to_bits(),
+            source,
+            age: grant.age,
+            idle: grant.idle,
+            uses: grant.uses,
+            srtt: info.ok().and_then(|info| info.rtt).unwrap_or_default(),
+            cwnd: info.map_or(0, |info| info.cwnd),
+            wait: grant.waited,
+            connect: (source == wharf_protocol::Source::New).then_some(link.connect),
+            peer: link.peer,
+        }
+    }
+
+    /// What the client sent ahead goes upstream.
+    fn send_early(&mut self, now: Now, id: SessionId, early: &[u8], fin: bool) {
+        let Some(held) = self.sessions.get(id).and_then(super::session::Session::held) else {
+            return;
+        };
+        if !early.is_empty()
+            && let Ok(taken) = self.stack.write(instant(now), held.connection, early)
+        {
+            assert!(taken == early.len(), "an empty send buffer holds what may be sent ahead");
+            if let Some(lease) =
+                self.sessions.get_mut(id).and_then(|session| session.lease.as_mut())
+            {
+                lease.totals.written += taken as u64;
+            }
+        }
+        if fin {
+            self.take_fin(now, id);
+        }
+    }
+
+    /// The client has written its last byte.
+    pub(super) fn take_fin(&mut self, now: Now, id: SessionId) {
+        let Some(lease) = self.sessions.get_mut(id).and_then(|session| session.lease.as_mut())
+        else {
+            return;
+        };
+        match &mut lease.phase {
+            LeasePhase::Waiting { early_fin, .. } => *early_fin = true,
+            LeasePhase::Held(held) => {
+                lease.totals.client_finished = true;
+                // A connection that has ended cannot be finished; its client hears RESET.
+                let _ended = self.stack.finish(instant(now), held.connection);
+            }
+            LeasePhase::Lost { .. } => {}
+        }
+    }
+
+    /// The client gives the lease back.
+    pub(super) fn release(&mut self, now: Now, id: SessionId, number: u16, release: Release) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if session.waiter().is_some() {
+            // A RELEASE of what was never granted is a CANCEL.
+            self.cancel(now, id, number);
+            return;
+        }
+        let Some(lease) = session.lease.take() else {
+            return;
+        };
+        let uid = session.peer.uid;
+        self.holdings.change(uid, |holding| holding.leases -= 1);
+        let (outcome, cause) = match lease.phase {
+            LeasePhase::Held(held) => self.hand_back(now, &lease, held, release),
+            LeasePhase::Lost { lease, cause } => {
+                self.give_up(now, lease, cause);
+                (Ended::Closed, Some(cause.token()))
+            }
+            LeasePhase::Waiting { .. } => unreachable!("a waiting lease was cancelled above"),
+        };
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.reply(number, DaemonMessage::Released(Released { outcome, cause }));
+        }
+    }
+
+    /// Judges a connection that comes back, and gives it to the pool.
+    fn hand_back(
+        &mut self,
+        now: Now,
+        lease: &ActiveLease,
+        held: Held,
+        release: Release,
+    ) -> (Ended, Option<&'static str>) {
+        let info = self.stack.info(instant(now), held.connection);
+        let rto = info.map_or(Duration::ZERO, |info| info.rto);
+        let claim = Claim {
+            disposition: release.disposition,
+            consumed: release.rx_consumed,
+            written: release.tx_written,
+            opaque: lease.opaque,
+            settle_by: now.monotonic + rto,
+        };
+        let quiescence = self.quiescence(held);
+        let condition = judge(claim, lease.totals, quiescence);
+        if matches!(condition, Condition::Settling { .. }) {
+            // Without an answer, or with nothing to repeat, the settling deadline closes it.
+            let _repeated = self.stack.repeat_last_byte(instant(now), held.connection);
+        }
+        self.return_to_pool(now, held, condition)
+    }
+
+    /// What a connection holds; one that is gone will not serve again.
+    fn quiescence(&self, held: Held) -> Quiescence {
+        self.stack.quiescence(held.connection).unwrap_or(Quiescence::HalfClosed)
+    }
+
+    /// The pool takes a connection back. A refused release cannot happen: the handle is our own.
+    fn return_to_pool(
+        &mut self,
+        now: Now,
+        held: Held,
+        condition: Condition,
+    ) -> (Ended, Option<&'static str>) {
+        self.connections.hand_over(now.monotonic, held.connection, Role::Pooled);
+        match self.pool.release(now, held.lease, condition) {
+            Ok(PoolReleased::Kept) => (Ended::Kept, None),
+            Ok(PoolReleased::Settling) => (Ended::Settling, None),
+            Ok(PoolReleased::HandedOn) => (Ended::HandedOn, None),
+            Ok(PoolReleased::Closed(cause)) => (Ended::Closed, Some(cause.token())),
+            Err(error) => unreachable!("the session's own lease was not taken back: {error}"),
+        }
+    }
+
+    /// Gives back a lease whose connection is gone.
+    fn give_up(&mut self, now: Now, lease: LeaseId, cause: CloseCause) {
+        let released = self.pool.release(now, lease, Condition::Spent(cause));
+        assert!(released.is_ok(), "a lost lease is still its session's: {released:?}");
+    }
+
+    /// The client does not want the lease any more, granted or not.
+    pub(super) fn cancel(&mut self, now: Now, id: SessionId, number: u16) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if let Some(waiter) = session.waiter() {
+            self.withdraw(now, id, waiter);
+            self.refuse(id, number, ErrorToken::Cancelled, "", None);
+            return;
+        }
+        let Some(lease) = &session.lease else {
+            return;
+        };
+        // CANCEL crossed LEASED: with a byte upstream the lease is spent, else unused.
+        let disposition = match lease.totals {
+            Totals { written: 0, client_finished: false, .. } => Disposition::Unused,
+            Totals { .. } => Disposition::Discard,
+        };
+        let release = Release { disposition, rx_consumed: 0, tx_written: 0, keep_alive: None };
+        self.release(now, id, number, release);
+    }
+
+    /// Takes a waiter out of the pool.
+    fn withdraw(&mut self, now: Now, id: SessionId, waiter: WaiterId) {
+        self.waiters.remove(&waiter);
+        let cancelled = self.pool.cancel(now, waiter);
+        assert!(cancelled.is_ok(), "a waiter that was told its outcome waits no more");
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.lease = None;
+            let uid = session.peer.uid;
+            self.holdings.change(uid, |holding| holding.waiters -= 1);
+        }
+    }
+
+    /// A waiter will have no lease.
+    pub(super) fn refused(&mut self, waiter: WaiterId, refusal: wharf_pool::Refusal) {
+        let id = self.waiters.remove(&waiter).expect("every waiter has a session");
+        let session = self.sessions.get_mut(id).expect("a session that ends cancels its waiter");
+        let lease = session.lease.take().expect("a waiter is a lease that is wanted");
+        let uid = session.peer.uid;
+        self.holdings.change(uid, |holding| holding.waiters -= 1);
+        let cause = match tokens::is_connect_failure(refusal) {
+            true => self.routes.last_failure(lease.route).to_owned(),
+            false => String::new(),
+        };
+        self.refuse(id, lease.number, tokens::refusal(refusal), &cause, None);
+    }
+
+    /// Ends lease `number` with REFUSED.
+    fn refuse(
+        &mut self,
+        id: SessionId,
+        number: u16,
+        token: ErrorToken,
+        cause: &str,
+        retry_after: Option<Duration>,
+    ) {
+        self.tally.refused.add(token);
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.refuse(number, token, cause, retry_after);
+        }
+        self.touch(id);
+    }
+
+    /// A session ends: what it held goes back as it is (POOL.md, rules W and G).
+    pub(super) fn give_back(&mut self, now: Now, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        if let Some(waiter) = session.waiter() {
+            self.withdraw(now, id, waiter);
+            return;
+        }
+        let Some(lease) = session.lease.take() else {
+            return;
+        };
+        let Peer { pid, uid, .. } = session.peer;
+        self.holdings.change(uid, |holding| holding.leases -= 1);
+        match lease.phase {
+            LeasePhase::Held(held) => {
+                let quiescence = self.quiescence(held);
+                let condition = match judge_unused(lease.totals, quiescence) {
+                    Condition::Unused => Condition::Unused,
+                    Condition::Reusable | Condition::Settling { .. } | Condition::Spent(_) => {
+                        Condition::Spent(CloseCause::ClientDied)
+                    }
+                };
+                if condition != Condition::Unused {
+                    let held_for = now.monotonic.since(held.since);
+                    self.notice(Notice::ClientDied { pid, uid, held: held_for });
+                }
+                self.return_to_pool(now, held, condition);
+            }
+            LeasePhase::Lost { lease, cause } => self.give_up(now, lease, cause),
+            LeasePhase::Waiting { .. } => unreachable!("a waiting lease was withdrawn above"),
+        }
+    }
+
+    /// A leased connection is gone: the client hears it, with what is known of its request.
+    pub(super) fn lose(&mut self, id: SessionId, loss: Loss) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let Some(lease) = &mut session.lease else {
+            return;
+        };
+        let LeasePhase::Held(held) = lease.phase else {
+            return;
+        };
+        lease.phase = LeasePhase::Lost { lease: held.lease, cause: loss.cause };
+        session.blocked = false;
+        let (number, route, pid) = (lease.number, lease.route, session.peer.pid);
+        if let Some(reset) = loss.reset {
+            session.reply(number, DaemonMessage::Reset(reset));
+            self.tally.lost.add(reset.verdict);
+            let route = self.routes.label(route);
+            let (token, verdict) = (reset.token.token(), reset.verdict.token());
+            self.notice(Notice::LeaseLost { route, pid, token, verdict });
+        }
+        self.touch(id);
+    }
+
+    /// Answers INFO.
+    pub(super) fn inform(&mut self, now: Now, id: SessionId, number: u16) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let held = session.held();
+        let info = held.and_then(|held| self.stack.info(instant(now), held.connection).ok());
+        let figures = info.map_or_else(Info::default, |info| tokens::figures(&info));
+        session.reply(number, DaemonMessage::Info(figures));
+    }
+
+    /// Moves received bytes to the session that leases their connection.
+    pub(super) fn pump_down(&mut self, now: Now, id: SessionId) {
+        if let Some(session) = self.sessions.get_mut(id)
+            && bridge::pump_down(now, &mut self.stack, session, self.limits.buffer_bytes)
+        {
+            self.touch(id);
+        }
+    }
+}
+
+/// What became of a leased connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loss {
+    /// Why, as the pool counts it.
+    pub(super) cause: CloseCause,
+    /// What the client is told; nothing where both sides had finished in good order.
+    pub(super) reset: Option<Reset<'static>>,
+}
+
+impl Loss {
+    /// A loss that the client must hear of.
+    pub(super) fn told(
+        cause: CloseCause,
+        token: ErrorToken,
+        verdict: Verdict,
+        bytes_sent: u64,
+        bytes_acked: u64,
+    ) -> Self {
+        let reset = Reset { token, verdict, bytes_sent, bytes_acked, cause: "" };
+        Self { cause, reset: Some(reset) }
+    }
+}
+
+fn held(now: Now, grant: &Grant<ConnectionId>) -> Held {
+    Held { lease: grant.lease, connection: grant.connection, since: now.monotonic }
+}

@@ -1,0 +1,59 @@
+//! What the shard has to say to whoever reads the log. It writes none itself: the reactor does.
+
+use std::net::SocketAddr;
+
+use wharf_pool::time::Duration;
+
+/// Something an operator may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A session was ended for what its client did.
+    SessionRefused {
+        /// The client's process.
+        pid: i32,
+        /// The client's user.
+        uid: u32,
+        /// The error token it was told.
+        token: &'static str,
+        /// What it did.
+        cause: String,
+    },
+    /// A connection attempt failed.
+    ConnectFailed {
+        /// The route.
+        route: String,
+        /// The address that was tried last, if it came to that.
+        address: Option<SocketAddr>,
+        /// The error token.
+        token: &'static str,
+        /// How long the attempt took.
+        after: Duration,
+    },
+    /// A name could not be resolved.
+    ResolveFailed {
+        /// The route.
+        route: String,
+        /// What the resolver said.
+        cause: String,
+    },
+    /// A leased connection died under its client.
+    LeaseLost {
+        /// The route.
+        route: String,
+        /// The client's process.
+        pid: i32,
+        /// Why.
+        token: &'static str,
+        /// What the client was told about its request.
+        verdict: &'static str,
+    },
+    /// A client went away with a lease in its hand.
+    ClientDied {
+        /// The client's process.
+        pid: i32,
+        /// The client's user.
+        uid: u32,
+        /// How long it had held the lease.
+        held: Duration,
+    },
+}

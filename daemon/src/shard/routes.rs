@@ -1,0 +1,308 @@
+//! Where clients may go: configuration rules, and the pool's routes made from them on demand.
+//!
+//! A rule may stand for many origins (`http://*.internal:8080`); each origin that a client asks for
+//! becomes a route of the pool, up to a limit. It knows the addresses of each and when they are due
+//! to be looked up again; the looking up is somebody else's.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+
+use wharf_pool::time::{Duration, Instant};
+use wharf_pool::{RouteConfig, RouteId};
+use wharf_protocol::{ErrorToken, Target};
+
+use super::keys::Domain;
+use super::session::Peer;
+use crate::config::origin::{Host, Origin};
+use crate::config::pattern::RouteTable;
+use crate::config::{Reuse, Route, RouteSettings, Share};
+
+/// Why a client may not have a lease to what it named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Denied {
+    pub(super) token: ErrorToken,
+    pub(super) cause: String,
+}
+
+/// What is known of a route's addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Addresses {
+    /// From the configuration, or a literal: never looked up.
+    Fixed(Vec<IpAddr>),
+    /// From a name.
+    Named {
+        /// The last good answer; empty before the first.
+        known: Vec<IpAddr>,
+        /// When a new answer is due.
+        due: Instant,
+        /// A question is on its way.
+        asked: bool,
+    },
+}
+
+/// A route of the pool, and the rule it came from.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) origin: Origin,
+    /// The label in metrics: the rule's, so that a pattern is one series.
+    pub(super) label: String,
+    pub(super) settings: RouteSettings,
+    addresses: Addresses,
+    /// What happened to the last attempt to connect that failed; empty before one has.
+    last_failure: String,
+}
+
+/// What a lookup of addresses gives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Lookup {
+    /// Try these, in this order. `refresh` says that a new question is due all the same.
+    Known { addresses: Vec<SocketAddr>, refresh: bool },
+    /// Nothing is known yet. `ask` says that the question is to be asked; else it was already.
+    Unknown { ask: bool },
+}
+
+/// All routes.
+#[derive(Debug)]
+pub(super) struct Routes {
+    table: RouteTable,
+    by_origin: HashMap<Origin, RouteId>,
+    upstreams: HashMap<RouteId, Upstream>,
+    limit: usize,
+    refresh: Duration,
+}
+
+/// What a client's target turned out to be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// A route of the pool.
+    Known(RouteId),
+    /// An origin that the rules allow and the pool has no route for yet.
+    New(Box<(Origin, Route)>),
+}
+
+impl Routes {
+    /// The rules of a configuration; at most `limit` routes are made of them, and names are looked
+    /// up again after `refresh`.
+    pub(super) fn new(rules: Vec<Route>, limit: usize, refresh: Duration) -> Self {
+        Self {
+            table: RouteTable::new(rules),
+            by_origin: HashMap::new(),
+            upstreams: HashMap::new(),
+            limit,
+            refresh,
+        }
+    }
+
+    /// The route that `target` names, if `peer` may use it.
+    ///
+    /// # Errors
+    ///
+    /// No rule fits, the rule does not permit this peer, or no more routes may be made.
+    pub(super) fn find(&self, target: &Target<'_>, peer: &Peer) -> Result<Found, Denied> {
+        let (origin, rule) = match *target {
+            Target::Route(name) => self.table.by_name(name).ok_or_else(|| Denied {
+                token: ErrorToken::DestinationNotFound,
+                cause: format!("no [[route]] of one origin has the name \"{name}\""),
+            })?,
+            Target::Origin { scheme, host, port } => {
+                let origin = Origin::new(scheme, host, Some(port)).map_err(|error| Denied {
+                    token: ErrorToken::HttpRequestDenied,
+                    cause: format!("{target}: {error}"),
+                })?;
+                let rule = self.table.match_origin(&origin).ok_or_else(|| Denied {
+                    token: ErrorToken::HttpRequestDenied,
+                    cause: format!("no [[route]] matches {origin}"),
+                })?;
+                (origin, rule)
+            }
+        };
+        if !rule.access.permits(peer.uid, &peer.groups) {
+            return Err(Denied {
+                token: ErrorToken::HttpRequestDenied,
+                cause: format!("the rule for {origin} does not permit uid {}", peer.uid),
+            });
+        }
+        if let Some(route) = self.by_origin.get(&origin) {
+            return Ok(Found::Known(*route));
+        }
+        if self.upstreams.len() >= self.limit {
+            return Err(Denied {
+                token: ErrorToken::ConnectionLimitReached,
+                cause: format!("{} routes are in use already (pool.max_routes)", self.limit),
+            });
+        }
+        Ok(Found::New(Box::new((origin, rule.clone()))))
+    }
+
+    /// Remembers the pool's route for `origin`.
+    pub(super) fn insert(&mut self, route: RouteId, origin: Origin, rule: &Route) {
+        let addresses = fixed_addresses(&origin, rule).map_or_else(
+            || Addresses::Named { known: Vec::new(), due: Instant::ORIGIN, asked: false },
+            Addresses::Fixed,
+        );
+        self.by_origin.insert(origin.clone(), route);
+        let upstream = Upstream {
+            origin,
+            label: rule.label(),
+            settings: rule.settings.clone(),
+            addresses,
+            last_failure: String::new(),
+        };
+        self.upstreams.insert(route, upstream);
+    }
+
+    /// What is known of a route.
+    pub(super) fn get(&self, route: RouteId) -> Option<&Upstream> {
+        self.upstreams.get(&route)
+    }
+
+    /// The label of a route; empty for one that is gone.
+    pub(super) fn label(&self, route: RouteId) -> String {
+        self.get(route).map_or_else(String::new, |upstream| upstream.label.clone())
+    }
+
+    /// An attempt to connect failed: its cause goes into the refusals that follow from it.
+    pub(super) fn note_failure(&mut self, route: RouteId, cause: String) {
+        if let Some(upstream) = self.upstreams.get_mut(&route) {
+            upstream.last_failure = cause;
+        }
+    }
+
+    /// What happened to the last attempt that failed.
+    pub(super) fn last_failure(&self, route: RouteId) -> &str {
+        self.get(route).map_or("", |upstream| &upstream.last_failure)
+    }
+
+    /// All routes in use.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (RouteId, &Upstream)> {
+        self.upstreams.iter().map(|(route, upstream)| (*route, upstream))
+    }
+
+    /// The rules that are in force.
+    pub(super) fn rules(&self) -> &[Route] {
+        self.table.routes()
+    }
+
+    /// Where to connect for `route`. Marks the question as asked if it says to ask.
+    pub(super) fn look_up(&mut self, now: Instant, route: RouteId) -> Lookup {
+        let Some(upstream) = self.upstreams.get_mut(&route) else {
+            return Lookup::Known { addresses: Vec::new(), refresh: false };
+        };
+        let port = upstream.origin.port;
+        let with_port = |addresses: &[IpAddr]| -> Vec<SocketAddr> {
+            addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
+        };
+        match &mut upstream.addresses {
+            Addresses::Fixed(addresses) => {
+                Lookup::Known { addresses: with_port(addresses), refresh: false }
+            }
+            Addresses::Named { known, due, asked } => {
+                let ask = !*asked && now >= *due;
+                *asked |= ask;
+                if known.is_empty() {
+                    Lookup::Unknown { ask }
+                } else {
+                    Lookup::Known { addresses: with_port(known), refresh: ask }
+                }
+            }
+        }
+    }
+
+    /// The name to ask for on behalf of `route`.
+    pub(super) fn name_of(&self, route: RouteId) -> Option<&str> {
+        match &self.upstreams.get(&route)?.origin.host {
+            Host::Name(name) => Some(name),
+            Host::Address(_) => None,
+        }
+    }
+
+    /// An answer came for `route`. A failed one keeps the old addresses (rule D) and may be asked
+    /// again at once.
+    pub(super) fn answered(&mut self, now: Instant, route: RouteId, answer: Option<Vec<IpAddr>>) {
+        let Some(upstream) = self.upstreams.get_mut(&route) else {
+            return;
+        };
+        if let Addresses::Named { known, due, asked } = &mut upstream.addresses {
+            *asked = false;
+            if let Some(addresses) = answer {
+                *known = addresses;
+                *due = now + self.refresh;
+            }
+        }
+    }
+
+    /// Puts new rules in force. Returns what becomes of each route in use: its new settings, or
+    /// `None` where no rule allows it any more.
+    pub(super) fn reload(
+        &mut self,
+        rules: Vec<Route>,
+        limit: usize,
+        refresh: Duration,
+    ) -> Vec<(RouteId, Option<RouteConfig>)> {
+        self.table = RouteTable::new(rules);
+        self.limit = limit;
+        self.refresh = refresh;
+        let mut changes = Vec::new();
+        for (route, upstream) in &mut self.upstreams {
+            let Some(rule) = self.table.match_origin(&upstream.origin) else {
+                changes.push((*route, None));
+                continue;
+            };
+            upstream.label = rule.label();
+            upstream.settings = rule.settings.clone();
+            if let Some(addresses) = fixed_addresses(&upstream.origin, rule) {
+                upstream.addresses = Addresses::Fixed(addresses);
+            } else if matches!(upstream.addresses, Addresses::Fixed(_)) {
+                upstream.addresses =
+                    Addresses::Named { known: Vec::new(), due: Instant::ORIGIN, asked: false };
+            }
+            changes.push((*route, Some(route_config(&rule.settings))));
+        }
+        for (route, config) in &changes {
+            if config.is_none()
+                && let Some(gone) = self.upstreams.remove(route)
+            {
+                self.by_origin.remove(&gone.origin);
+            }
+        }
+        changes
+    }
+}
+
+/// Addresses that need no resolver: the rule's own, or a literal.
+fn fixed_addresses(origin: &Origin, rule: &Route) -> Option<Vec<IpAddr>> {
+    if !rule.addresses.is_empty() {
+        return Some(rule.addresses.clone());
+    }
+    match origin.host {
+        Host::Address(address) => Some(vec![address]),
+        Host::Name(_) => None,
+    }
+}
+
+/// The pool's limits for a route, from the configuration's.
+pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
+    RouteConfig {
+        max_connections: settings.max_per_route,
+        max_waiters: settings.max_waiters_per_route,
+        max_waiters_per_client: settings.max_waiters_per_client,
+        max_connecting: settings.max_connecting_per_route,
+        connect_timeout: settings.connect_timeout,
+        idle_timeout: settings.idle_timeout.unwrap_or_default(),
+        max_lifetime: settings.max_lifetime.unwrap_or_default(),
+        max_uses: settings.max_uses,
+        reuse: match settings.reuse {
+            Reuse::Lifo => wharf_pool::Reuse::Lifo,
+            Reuse::Fifo => wharf_pool::Reuse::Fifo,
+        },
+    }
+}
+
+/// The security domain of `peer` on a route that shares connections by `share`.
+pub(super) fn domain(share: Share, peer: &Peer) -> Domain {
+    match share {
+        Share::Uid => Domain::Uid(peer.uid),
+        Share::UidGroup => Domain::UidAndGid(peer.uid, peer.gid),
+        Share::Any => Domain::Any,
+    }
+}
