@@ -1,0 +1,99 @@
+//! Socket options of Unix sockets that no safe wrapper offers: who is at the other end.
+//!
+//! The only `unsafe` of the reactor. Both calls read into memory of ours whose size they are told.
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+/// `SO_PEERPIDFD` of `asm-generic/socket.h`; since Linux 6.5, not yet in every libc crate.
+const SO_PEERPIDFD: libc::c_int = 77;
+
+/// Supplementary groups that are looked at; a peer with more is judged by the first so many.
+const GROUPS_MAX: usize = 1024;
+
+/// A descriptor of the process that connected, whatever became of its number since.
+///
+/// # Errors
+///
+/// `ENOPROTOOPT` before Linux 6.5; `ESRCH` when the process is gone.
+pub(super) fn peer_pidfd(socket: impl AsFd) -> io::Result<OwnedFd> {
+    let mut fd: RawFd = -1;
+    let mut length = socklen(size_of::<RawFd>());
+    // SAFETY: `fd` and `length` live through the call, and `length` is the size of `fd`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_PEERPIDFD,
+            (&raw mut fd).cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the call succeeded, so the kernel made this descriptor for us and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// The supplementary groups that the peer had when it connected.
+///
+/// # Errors
+///
+/// What the kernel says; a peer with more than [`GROUPS_MAX`] groups is `ERANGE`.
+pub(super) fn peer_groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
+    let mut groups = vec![0_u32; GROUPS_MAX];
+    let mut length = socklen(size_of_val(groups.as_slice()));
+    // SAFETY: `groups` holds `length` bytes, and both live through the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let bytes = usize::try_from(length).unwrap_or(0);
+    groups.truncate(bytes / size_of::<u32>());
+    Ok(groups)
+}
+
+/// A size of ours as the kernel counts it; ours are all far below its bound.
+fn socklen(bytes: usize) -> libc::socklen_t {
+    libc::socklen_t::try_from(bytes).unwrap_or(libc::socklen_t::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn the_peer_of_a_pair_is_this_process() {
+        let (ours, _theirs) = UnixStream::pair().expect("a socket pair");
+        let pidfd = match peer_pidfd(&ours) {
+            Ok(pidfd) => pidfd,
+            Err(error) if error.raw_os_error() == Some(libc::ENOPROTOOPT) => return,
+            Err(error) => panic!("SO_PEERPIDFD: {error}"),
+        };
+        let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()));
+        let pid = format!("Pid:\t{}", std::process::id());
+        assert!(info.expect("fdinfo").lines().any(|line| line == pid));
+    }
+
+    #[test]
+    fn groups_are_those_of_this_process() {
+        let (ours, _theirs) = UnixStream::pair().expect("a socket pair");
+        let mut groups = peer_groups(&ours).expect("groups");
+        let mut expected: Vec<u32> =
+            rustix::process::getgroups().expect("groups").iter().map(|gid| gid.as_raw()).collect();
+        groups.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(groups, expected);
+    }
+}
