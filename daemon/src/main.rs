@@ -10,13 +10,15 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use wharfd::config::{DEFAULT_FILE, Inputs, Loaded, reference};
+use wharfd::run;
+use wharfd::systemd;
 
 /// What is exited with when the command line or the configuration is at fault.
 const FAULTY: u8 = 2;
 
 /// Owns this host's upstream TCP connections and leases them to local processes.
 #[derive(Debug, Parser)]
-#[command(name = "wharfd", version, group = clap::ArgGroup::new("task").required(true))]
+#[command(name = "wharfd", version, group = clap::ArgGroup::new("task"))]
 struct Arguments {
     /// Configuration files, the weaker first; conf.d/*.toml beside them is read after them.
     #[arg(long, value_name = "FILE", num_args = 1.., default_value = DEFAULT_FILE)]
@@ -61,7 +63,17 @@ fn main() -> ExitCode {
     if arguments.print_config {
         return print(&loaded.to_toml());
     }
-    print(&confirmation(&loaded))
+    if arguments.check {
+        return print(&confirmation(&loaded));
+    }
+    let systemd = systemd::Environment::read(|name| std::env::var_os(name));
+    match run::run(inputs, loaded, &systemd) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(&format!("wharfd: {error}"));
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn print(answer: &str) -> ExitCode {
@@ -86,11 +98,15 @@ fn our_environment(
     .collect()
 }
 
-/// Tells what is at fault, and exits.
+/// Tells what is at fault with the configuration, and exits.
 fn refuse(faults: &str) -> ExitCode {
-    // Nothing is left to tell it to if standard error is closed.
-    let _ = writeln!(io::stderr(), "{faults}");
+    complain(faults);
     ExitCode::from(FAULTY)
+}
+
+fn complain(text: &str) {
+    // Nothing is left to tell it to if standard error is closed.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 fn confirmation(loaded: &Loaded) -> String {
