@@ -30,10 +30,10 @@ pub(crate) fn run(root: &Path, arguments: &[String], skips: Skips) -> Done {
 fn runner(root: &Path) -> Command {
     let mut command = cargo(root);
     if has_nextest(root) {
-        command.args(["nextest", "run", "--workspace", "--all-features", "--locked"]);
+        command.args(["nextest", "run", "--all-features", "--locked"]);
     } else {
         println!("cargo-nextest is not installed: cargo test runs the tests");
-        command.args(["test", "--workspace", "--all-features", "--locked", "--all-targets"]);
+        command.args(["test", "--all-features", "--locked", "--all-targets"]);
     }
     command
 }

@@ -148,9 +148,13 @@ fn line_of(code: &str, path: &str) -> Option<usize> {
 
 fn written_out(code: &str, path: &str) -> Option<usize> {
     let is_whole = |at: &usize| {
-        let before = code.get(..*at).and_then(|text| text.chars().next_back());
-        let after = code.get(at + path.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(is_part_of_a_path) && !after.is_some_and(is_part_of_a_name)
+        let before = code.get(..*at).unwrap_or_default();
+        let after = code.get(at + path.len()..).unwrap_or_default();
+        // A module of ours may have the name of the crate that it joins to.
+        let is_declared = before.ends_with("mod ");
+        !is_declared
+            && !before.chars().next_back().is_some_and(is_part_of_a_path)
+            && !after.chars().next().is_some_and(is_part_of_a_name)
     };
     code.match_indices(path).map(|(at, _)| at).find(is_whole)
 }
@@ -217,6 +221,8 @@ mod tests {
             ("pool/src/shared.rs", "use parking_lot::Mutex;", 0),
             ("client/src/session.rs", "use wharf_pool::Pool;", 1),
             ("client/src/tokio.rs", "use tokio::net::UnixStream;", 0),
+            ("client/src/lib.rs", "pub mod tokio;", 0),
+            ("client/src/lib.rs", "use tokio::net::UnixStream;", 1),
             ("daemon/src/shard/mod.rs", "use crate::reactor::Reactor;", 1),
             ("daemon/src/reactor/mod.rs", "use crate::shard::Shard;", 0),
         ];
