@@ -99,6 +99,71 @@ fn prometheus_takes_the_scrape_configuration() {
     assert!(success, "{said}");
 }
 
+/// A host of its own for networkd: users, a device node, a place for its state. Then the daemon
+/// runs as the user `wharf` without any capability, on the device that networkd made.
+const NETWORKD: &str = r#"
+set -e
+repository=$1 wharfd=$2
+mount -t tmpfs tmpfs /run
+mkdir -p /run/systemd/network /run/systemd/netif /run/wharf
+cp "$repository"/deploy/networkd/* /run/systemd/network/
+mount --bind /run/systemd/network /etc/systemd/network
+for file in passwd group; do cp /etc/$file /run/$file; done
+echo 'wharf:x:990:990::/:/bin/sh' >> /run/passwd; mount --bind /run/passwd /etc/passwd
+echo 'wharf:x:990:' >> /run/group; mount --bind /run/group /etc/group
+chown systemd-network:systemd-network /run/systemd/netif; chown wharf /run/wharf
+mknod /run/tun c 10 200; chmod 666 /run/tun; mount --bind /run/tun /dev/net/tun
+mount -t sysfs -o ro sysfs /sys
+ip link set lo up
+/lib/systemd/systemd-networkd & networkd=$!
+for try in $(seq 100); do
+    ip -6 address show dev wharf0 2>/dev/null | grep -q fd00:213::1/64 && break
+    sleep 0.1
+done
+ip address show dev wharf0
+ip -details link show dev wharf0
+cp "$repository"/configs/minimal.toml /run/
+cp "$wharfd" /run/wharfd
+setpriv --reuid 990 --regid 990 --clear-groups --inh-caps=-all --bounding-set=-all \
+    /run/wharfd --config /run/minimal.toml & daemon=$!
+for try in $(seq 100); do [ -S /run/wharf/admin.sock ] && break; sleep 0.1; done
+grep CapEff /proc/$daemon/status
+kill -TERM $daemon
+wait $daemon && echo the daemon ended well
+kill $networkd
+"#;
+
+#[test]
+fn networkd_makes_the_device_and_the_daemon_needs_no_capability() {
+    let programs = ["unshare", "ip", "setpriv", "mknod"];
+    if let Some(missing) = programs.iter().find(|name| tool(name).is_none()) {
+        return skip(&format!("{missing} is not on the path"));
+    }
+    if !Path::new("/lib/systemd/systemd-networkd").exists() {
+        return skip("systemd-networkd is not installed");
+    }
+    let namespaces = ["-nmp", "--fork", "--kill-child", "--mount-proc"];
+    // Making a device node takes root of the host, not only of a namespace.
+    let node = "mount -t tmpfs tmpfs /run && mknod /run/tun c 10 200";
+    if !run(Command::new("unshare").args(namespaces).args(["sh", "-c", node])).0 {
+        return skip("no right to namespaces with a device node");
+    }
+    let mut command = Command::new("unshare");
+    command.args(namespaces).args(["sh", "-c", NETWORKD, "sh"]);
+    let (success, said) = run(command.arg(root()).arg(env!("CARGO_BIN_EXE_wharfd")));
+    assert!(success, "{said}");
+    for expected in [
+        "inet 10.213.0.1/30 ",
+        "inet6 fd00:213::1/64 ",
+        "tun type tun pi off vnet_hdr off persist on user wharf group wharf",
+        "CapEff:\t0000000000000000",
+        "the daemon ended well",
+    ] {
+        assert!(said.contains(expected), "{expected} is missing in: {said}");
+    }
+    assert!(!said.contains("inet6 fe80"), "nobody else is on the link: {said}");
+}
+
 /// Runs `inherited_child` in a process that finds these sockets at 3 and 4.
 fn with_sockets(first: OwnedFd, second: OwnedFd, names: &str) -> (bool, String) {
     let script = "export LISTEN_PID=$$ LISTEN_FDS=2; \

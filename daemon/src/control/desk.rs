@@ -97,7 +97,7 @@ impl<C> Desk<C> {
         let deadline = if self.facts.is_draining { Duration::ZERO } else { self.drain_timeout };
         self.facts.is_draining = true;
         self.notifier.stopping("draining: waits for leases to end");
-        tracing::info!(deadline_ms = deadline.as_millis(), "draining");
+        tracing::info!(deadline_seconds = deadline.as_secs_f64(), "draining");
         if let Err(error) = self.door.drain(deadline, self.patience()) {
             tracing::warn!(%error, "the shard was not told to drain");
         }
