@@ -48,7 +48,10 @@ pub fn open(config: &Config) -> Result<Tun, InterfaceError> {
     let interface = interface.ok_or_else(|| InterfaceError::Vanished(name.clone()))?;
     match tun.origin() {
         Origin::Created => {
-            set_up(&mut netlink, interface.index, config).map_err(netlink_error)?;
+            let gateways: Vec<InterfaceAddress> = wanted(config).collect();
+            netlink
+                .configure(interface.index, config.device.mtu, &gateways)
+                .map_err(netlink_error)?;
             tun.refresh_mtu()?;
         }
         Origin::Attached => {
@@ -60,15 +63,6 @@ pub fn open(config: &Config) -> Result<Tun, InterfaceError> {
         }
     }
     Ok(tun)
-}
-
-fn set_up(netlink: &mut Netlink, index: u32, config: &Config) -> Result<(), NetlinkError> {
-    netlink.set_mtu(index, config.device.mtu)?;
-    netlink.set_no_link_local(index)?;
-    for gateway in wanted(config) {
-        netlink.add_address(index, gateway)?;
-    }
-    netlink.set_up(index)
 }
 
 fn wanted(config: &Config) -> impl Iterator<Item = InterfaceAddress> {

@@ -77,9 +77,9 @@ pub(super) fn close_cause(reason: tcp::CloseReason) -> CloseCause {
         tcp::CloseReason::TimedOut | tcp::CloseReason::Lingered => CloseCause::TimedOut,
         tcp::CloseReason::Unreachable => CloseCause::PathDead,
         tcp::CloseReason::ForeignText => CloseCause::ForeignBytes,
-        tcp::CloseReason::Refused
-        | tcp::CloseReason::ResetByPeer
-        | tcp::CloseReason::Aborted => CloseCause::PeerRst,
+        tcp::CloseReason::Refused | tcp::CloseReason::ResetByPeer | tcp::CloseReason::Aborted => {
+            CloseCause::PeerRst
+        }
     }
 }
 

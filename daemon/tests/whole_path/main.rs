@@ -1,0 +1,11 @@
+//! The whole path on the real thing: a TUN, the kernel's TCP, real processes, the built binaries.
+//!
+//! Each test runs in network, mount and process namespaces of its own, made by running this very
+//! test binary again under unshare(1); everything it starts ends with it.
+
+mod faults;
+mod loss;
+mod service;
+mod show;
+mod support;
+mod waiters;
