@@ -21,6 +21,7 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// The options that all reading verbs share.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(super) struct Options {
     /// Print the daemon's answer as it is: one JSON object
     #[arg(long)]

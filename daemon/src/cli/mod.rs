@@ -89,11 +89,11 @@ enum Command {
 #[must_use]
 pub fn run(invocation: &Invocation) -> ExitCode {
     let arguments = &invocation.arguments;
-    if let Some(exit) = demo::run_hidden(arguments) {
+    let environment = &invocation.environment;
+    if let Some(exit) = demo::run_hidden(arguments, environment) {
         return exit.into();
     }
     let named = std::iter::once(OsString::from("wharf")).chain(arguments.iter().cloned());
-    let environment = &invocation.environment;
     let exit = match Command::try_parse_from(named) {
         Ok(Command::Status(options)) => status::run(&options, environment),
         Ok(Command::Routes(options)) => routes::run(&options, environment),
@@ -128,4 +128,16 @@ fn print(text: &str) -> Exit {
 fn complain(message: fmt::Arguments<'_>) {
     // Nobody is left to be told where even this cannot be written.
     let _ = writeln!(io::stderr().lock(), "wharf: {message}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Command::command().debug_assert();
+    }
 }

@@ -9,6 +9,7 @@ use super::{Environment, Exit, admin};
 
 /// What is asked.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(super) struct Options {
     #[command(flatten)]
     common: admin::Options,

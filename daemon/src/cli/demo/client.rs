@@ -11,6 +11,9 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use wharf_client::blocking::Client;
+use wharf_client::{LeaseRequest, Options, Target};
+
 use super::upstream::pattern;
 use crate::cli::http::{ResponseReader, Url};
 use crate::cli::{Exit, clock};
@@ -24,7 +27,10 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     let words: Option<Vec<&str>> = arguments.iter().map(|word| word.to_str()).collect();
     let outcome = match words.as_deref() {
         Some(["fresh", url, bytes]) => job(url, bytes).and_then(|job| job.fresh()),
-        Some(_) | None => Err("usage: __client fresh URL BYTES".to_owned()),
+        Some(["lease", socket, url, bytes]) => job(url, bytes).and_then(|job| job.lease(socket)),
+        Some(_) | None => {
+            Err("usage: __client fresh URL BYTES | lease SOCKET URL BYTES".to_owned())
+        }
     };
     let (line, exit) = match outcome {
         Ok(elapsed) => (format!("ok {}\n", elapsed.as_micros()), Exit::Done),
@@ -68,13 +74,36 @@ impl Job {
         let mut stream = TcpStream::connect(address).map_err(told("connect"))?;
         stream.set_nodelay(true).map_err(told("connect"))?;
         stream.set_read_timeout(Some(PATIENCE)).map_err(told("connect"))?;
-        self.exchange(&mut stream)?;
+        let request = self.url.request_head(None);
+        stream.write_all(request.as_bytes()).map_err(told("write"))?;
+        self.receive(&mut stream)?;
         Ok(since(begin))
     }
 
-    /// Sends the request and reads the answer to its last byte: whether the connection may go on.
-    fn exchange(&self, stream: &mut (impl Read + Write)) -> Result<bool, String> {
-        stream.write_all(self.url.request_head(None).as_bytes()).map_err(told("write"))?;
+    /// The request over a leased connection, which is given back at the last byte.
+    fn lease(&self, socket: &str) -> Result<Duration, String> {
+        let named = Options {
+            name: "wharf demo".to_owned(),
+            silence: Some(PATIENCE),
+            ..Default::default()
+        };
+        let target = Target::Origin { scheme: "http", host: &self.url.host, port: self.url.port };
+        let request = self.url.request_head(None);
+        let begin = clock::now();
+        let client = Client::connect_with(socket, named).map_err(told("connect"))?;
+        let lease = client.lease_with(&LeaseRequest::new(target), request.as_bytes());
+        let mut lease = lease.map_err(told("lease"))?;
+        let reusable = self.receive(&mut lease)?;
+        let elapsed = since(begin);
+        if !reusable {
+            return Err("the upstream will not go on with the connection".to_owned());
+        }
+        lease.release().map_err(told("release"))?;
+        Ok(elapsed)
+    }
+
+    /// Reads the answer to its last byte: whether the connection may go on.
+    fn receive(&self, stream: &mut impl Read) -> Result<bool, String> {
         let mut reader = ResponseReader::new();
         let mut buffer = [0; 16 * 1024];
         let mut received = 0;

@@ -3,28 +3,23 @@
 use std::fs;
 use std::io;
 
-/// Counters of `/proc/net/snmp`, `/proc/net/netstat` and `/proc/net/sockstat`, in their words.
+/// Counters of `/proc/net/snmp` and `/proc/net/netstat`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct KernelCounts {
-    /// Connections that a listener took from the first SYN to the end of the handshake.
+    /// `PassiveOpens`: connections that a listener took through their handshake.
     pub(super) passive_opens: u64,
-    /// Connections that ever were in TIME-WAIT: those that are, and those that left it.
+    /// `TW`: connections that went into TIME-WAIT.
     pub(super) time_waits: u64,
 }
 
 impl KernelCounts {
-    /// Reads them now.
+    /// Reads them now. A counter that this kernel does not have stays at zero.
     pub(super) fn read() -> io::Result<Self> {
         let snmp = fs::read_to_string("/proc/net/snmp")?;
         let netstat = fs::read_to_string("/proc/net/netstat")?;
-        let sockstat = fs::read_to_string("/proc/net/sockstat")?;
-        let left: u64 = ["TW", "TWRecycled", "TWKilled"]
-            .into_iter()
-            .filter_map(|name| field(&netstat, "TcpExt:", name))
-            .sum();
         Ok(Self {
             passive_opens: field(&snmp, "Tcp:", "PassiveOpens").unwrap_or(0),
-            time_waits: left + in_time_wait(&sockstat).unwrap_or(0),
+            time_waits: field(&netstat, "TcpExt:", "TW").unwrap_or(0),
         })
     }
 
@@ -45,14 +40,6 @@ fn field(table: &str, prefix: &str, name: &str) -> Option<u64> {
     values.split_whitespace().nth(at)?.parse().ok()
 }
 
-/// The `tw` of `TCP: inuse 5 orphan 0 tw 3 alloc 6 mem 1`.
-fn in_time_wait(sockstat: &str) -> Option<u64> {
-    let line = sockstat.lines().find_map(|line| line.strip_prefix("TCP:"))?;
-    let mut words = line.split_whitespace();
-    words.find(|&word| word == "tw")?;
-    words.next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,8 +50,6 @@ mod tests {
         assert_eq!(field(table, "Tcp:", "PassiveOpens"), Some(17));
         assert_eq!(field(table, "Tcp:", "Nothing"), None);
         assert_eq!(field("", "Tcp:", "PassiveOpens"), None);
-        assert_eq!(in_time_wait("TCP: inuse 5 orphan 0 tw 3 alloc 6 mem 1\n"), Some(3));
-        assert_eq!(in_time_wait("UDP: inuse 5\n"), None);
     }
 
     #[test]

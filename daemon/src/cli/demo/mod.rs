@@ -14,6 +14,7 @@
 //! and that one does not survive the process outside.
 
 mod client;
+mod daemon;
 mod figures;
 mod init;
 mod kernel;
@@ -35,11 +36,12 @@ use clap::Args;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::{Exit, complain};
+use super::{Environment, Exit, complain};
 use reexec::Role;
 
 /// What the demo is asked to do.
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Options {
     /// Requests in each phase, each from a process of its own
     #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -59,13 +61,13 @@ pub(crate) struct Options {
 }
 
 /// Runs the process that a hidden subcommand names, if the first argument is one.
-pub(super) fn run_hidden(arguments: &[OsString]) -> Option<Exit> {
+pub(super) fn run_hidden(arguments: &[OsString], environment: &Environment) -> Option<Exit> {
     let (first, rest) = arguments.split_first()?;
     Some(match Role::of(first)? {
         Role::Init => init::run(rest),
-        Role::Runner => runner::run(rest),
+        Role::Runner => runner::run(rest, environment),
         Role::Upstream => upstream::run(arguments),
-        Role::Daemon => Exit::Usage,
+        Role::Daemon => daemon::serve(rest),
         Role::Client => client::run(rest),
     })
 }

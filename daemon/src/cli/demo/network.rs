@@ -8,18 +8,14 @@ use super::sys;
 /// The interface side of the TUN device: where the upstream listens on the kernel's TCP.
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 1);
 /// The same in IPv6.
-pub(super) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x213, 0, 0, 0, 0, 0, 1);
+const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x213, 0, 0, 0, 0, 0, 1);
 /// The upstream's port. The namespace is new, so any port is free.
 pub(super) const UPSTREAM_PORT: u16 = 8080;
 
-/// Where the upstream listens; `has_device` says whether the gateway's addresses are there.
-pub(super) fn upstream_addresses(has_device: bool) -> Vec<SocketAddr> {
-    let addresses = if has_device {
-        [IpAddr::from(GATEWAY), IpAddr::from(GATEWAY_V6)]
-    } else {
-        [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
-    };
-    addresses.map(|address| SocketAddr::new(address, UPSTREAM_PORT)).to_vec()
+/// Where the upstream listens.
+pub(super) fn upstream_addresses() -> [SocketAddr; 2] {
+    [IpAddr::from(GATEWAY), IpAddr::from(GATEWAY_V6)]
+        .map(|address| SocketAddr::new(address, UPSTREAM_PORT))
 }
 
 /// Brings the loopback interface up: the kernel then gives it its addresses itself.

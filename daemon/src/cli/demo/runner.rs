@@ -2,20 +2,22 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 
 use clap::Parser;
 
+use super::daemon::{self, Daemon};
 use super::figures::Figures;
 use super::kernel::KernelCounts;
 use super::phase::{self, Plan};
-use super::report::{self, Report};
+use super::report::Outcome;
 use super::upstream::process::Upstream;
 use super::{Options, network};
-use crate::cli::{Exit, complain};
+use crate::cli::terminal::Terminal;
+use crate::cli::{Environment, Exit, complain, print};
 
-/// The demo's folder in the namespace's own `/run`.
+/// The demo's folder in the namespace's own `/run`: the one where the tool looks by default.
 const FOLDER: &str = "/run/wharf";
 
 /// `wharf __run HOST_PID [demo's options]`.
@@ -46,14 +48,14 @@ fn at<E: fmt::Display>(stage: &'static str) -> impl Fn(E) -> Failure {
 }
 
 /// Goes through the stages.
-pub(super) fn run(arguments: &[OsString]) -> Exit {
+pub(super) fn run(arguments: &[OsString], environment: &Environment) -> Exit {
     let name = OsString::from("wharf demo");
     let parsed = Invocation::try_parse_from(std::iter::once(name).chain(arguments.iter().cloned()));
     let invocation = match parsed {
         Ok(invocation) => invocation,
         Err(error) => return crate::cli::usage(&error),
     };
-    match stages(&invocation) {
+    match stages(&invocation, Terminal::of_stdout(environment)) {
         Ok(exit) => exit,
         Err(failure) => {
             complain(format_args!("{failure}"));
@@ -63,60 +65,96 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
 }
 
 /// Starts what is needed, runs the phases, and reports.
-fn stages(invocation: &Invocation) -> Result<Exit, Failure> {
+fn stages(invocation: &Invocation, terminal: Terminal) -> Result<Exit, Failure> {
     let options = &invocation.options;
-    std::fs::create_dir_all(FOLDER).map_err(at("making its folder"))?;
-    let addresses = network::upstream_addresses(false);
-    let upstream = Upstream::start(&addresses, folder().join("upstream.sock"))
+    let folder = Path::new(FOLDER);
+    std::fs::create_dir_all(folder).map_err(at("making its folder"))?;
+    let address = SocketAddr::from((network::GATEWAY, network::UPSTREAM_PORT));
+    // The daemon makes the device, and with it the addresses at which the upstream listens.
+    let mut daemon =
+        Daemon::start(folder, address, options.clients).map_err(at("starting the daemon"))?;
+    let upstream = Upstream::start(&network::upstream_addresses(), folder.join("upstream.sock"))
         .map_err(at("starting the upstream"))?;
-    let url = url(&upstream, options.bytes)?;
-    let fresh = measure(&upstream, &fresh_plan(options, &url))?;
-    let report = Report { options, fresh: &fresh };
-    let mut out = io::stdout().lock();
-    if options.json {
-        writeln!(out, "{}", report::json(&report)).map_err(at("printing"))?;
+    let outcome = compare(options, &daemon, &upstream, address)?;
+    let text = if options.json {
+        format!("{}\n", serde_json::to_string(&outcome).map_err(at("reporting"))?)
     } else {
-        write!(out, "{}", report::table(&report)).map_err(at("printing"))?;
+        outcome.table(options, terminal)
+    };
+    let printed = print(&text);
+    if options.keep {
+        complain(format_args!("{}", how_to_look_inside(invocation.host_pid)));
+        return Err(at("staying up")(daemon.wait()));
     }
-    Ok(if fresh.failures == 0 { Exit::Done } else { Exit::Failed })
+    Ok(if outcome.is_clean() { printed } else { Exit::Failed })
 }
 
-/// The folder as a path.
-fn folder() -> PathBuf {
-    Path::new(FOLDER).to_owned()
-}
-
-/// The URL that every request is for.
-fn url(upstream: &Upstream, bytes: u64) -> Result<String, Failure> {
-    let address = upstream.addresses().first().ok_or("it listens nowhere");
-    let address = address.map_err(at("starting the upstream"))?;
-    Ok(format!("http://{address}/bytes/{bytes}"))
-}
-
-/// The phase over new connections of the kernel's.
-fn fresh_plan(options: &Options, url: &str) -> Plan {
-    Plan {
-        name: "fresh",
-        client: vec!["fresh".to_owned(), url.to_owned(), options.bytes.to_string()],
-        requests: options.requests,
-        clients: options.clients,
-    }
+/// Runs both phases.
+fn compare(
+    options: &Options,
+    daemon: &Daemon,
+    upstream: &Upstream,
+    address: SocketAddr,
+) -> Result<Outcome, Failure> {
+    let url = format!("http://{address}/bytes/{}", options.bytes);
+    let bytes = options.bytes.to_string();
+    let plan =
+        |name, client| Plan { name, client, requests: options.requests, clients: options.clients };
+    let fresh = vec!["fresh".to_owned(), url.clone(), bytes.clone()];
+    let fresh = measure(upstream, &plan("fresh", fresh))?;
+    let socket = daemon.lease_socket().display().to_string();
+    let leased = vec!["lease".to_owned(), socket, url, bytes];
+    let leased = measure(upstream, &plan("leased", leased))?;
+    let daemon = daemon.status().map_err(at("asking the daemon for its counters"))?;
+    Ok(Outcome { fresh, leased, daemon })
 }
 
 /// Runs a phase between two readings of everybody's counters.
 fn measure(upstream: &Upstream, plan: &Plan) -> Result<Figures, Failure> {
-    let accepted = || upstream.counts().map(|counts| counts.accepted);
-    let accepted_before = accepted().map_err(at("asking the upstream"))?;
-    let kernel_before = KernelCounts::read().map_err(at("reading the kernel's counters"))?;
+    let accepted = || {
+        let counts = upstream.counts().map_err(at("asking the upstream for its counters"))?;
+        Ok(counts.accepted)
+    };
+    let kernel = || KernelCounts::read().map_err(at("reading the kernel's counters"));
+    let (accepted_before, kernel_before) = (accepted()?, kernel()?);
     let mut measured = phase::run(plan).map_err(at(plan.name))?;
-    let kernel = KernelCounts::read().map_err(at("reading the kernel's counters"))?;
-    let accepted_after = accepted().map_err(at("asking the upstream"))?;
+    let (accepted_after, kernel_after) = (accepted()?, kernel()?);
     if let Some(reason) = measured.first_failure.take() {
         complain(format_args!("demo: {}: the first request that failed: {reason}", plan.name));
     }
     Ok(Figures {
         upstream_connections: accepted_after.saturating_sub(accepted_before),
-        kernel: kernel.since(kernel_before),
+        kernel: kernel_after.since(kernel_before),
         ..measured.figures()
     })
+}
+
+/// What `--keep` prints: how to get in, what to try there, and how to end it.
+fn how_to_look_inside(host_pid: u32) -> String {
+    let enter = if rustix::process::getuid().is_root() && !in_user_namespace() {
+        format!("nsenter --target {host_pid} --net --mount --pid")
+    } else {
+        format!("nsenter --target {host_pid} --user --preserve-credentials --net --mount --pid")
+    };
+    let log = daemon::log_path(Path::new(FOLDER));
+    format!(
+        "demo: staying up until Ctrl-C. In another terminal:\n\
+         \n  {enter}\n\
+         \nand inside, for example:\n\
+         \n  wharf status; wharf routes; wharf ss -i\
+         \n  wharf get http://{}:{}/bytes/100 --json\
+         \n  curl -s http://{}/metrics\
+         \n  cat {}\n",
+        network::GATEWAY,
+        network::UPSTREAM_PORT,
+        daemon::METRICS,
+        log.display(),
+    )
+}
+
+/// Whether this is a user namespace that the demo made: there, one user alone is mapped. Where
+/// that cannot be read, entering it does no harm.
+fn in_user_namespace() -> bool {
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().nth(2) != Some("4294967295")
 }

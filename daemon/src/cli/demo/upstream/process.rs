@@ -18,7 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Upstream {
     child: Child,
     control: PathBuf,
-    listen: Vec<SocketAddr>,
 }
 
 impl Upstream {
@@ -29,21 +28,15 @@ impl Upstream {
             command.arg("--listen").arg(address.to_string());
         }
         command.arg("--control").arg(&control).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut upstream = Self { child: command.spawn()?, control, listen: Vec::new() };
+        let mut upstream = Self { child: command.spawn()?, control };
         let stdout = upstream.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         if line.is_empty() {
             return Err(io::Error::other("it ended before it listened"));
         }
-        let ready: Ready = serde_json::from_str(&line)?;
-        upstream.listen = ready.listen;
+        let _: Ready = serde_json::from_str(&line)?;
         Ok(upstream)
-    }
-
-    /// Where it listens, the ports being those that were chosen.
-    pub(crate) fn addresses(&self) -> &[SocketAddr] {
-        &self.listen
     }
 
     /// What it has done so far.
