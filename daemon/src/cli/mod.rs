@@ -9,6 +9,7 @@
 mod admin;
 mod clock;
 mod demo;
+mod get;
 mod http;
 mod routes;
 mod ss;
@@ -75,6 +76,8 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, Parser)]
 #[command(name = "wharf", version, arg_required_else_help = true)]
 enum Command {
+    /// Make one HTTP request over a leased connection
+    Get(get::Options),
     /// Show on one screen how the daemon is
     Status(admin::Options),
     /// Show who holds and who waits, by route
@@ -95,6 +98,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
     }
     let named = std::iter::once(OsString::from("wharf")).chain(arguments.iter().cloned());
     let exit = match Command::try_parse_from(named) {
+        Ok(Command::Get(options)) => get::run(&options, environment),
         Ok(Command::Status(options)) => status::run(&options, environment),
         Ok(Command::Routes(options)) => routes::run(&options, environment),
         Ok(Command::Ss(options)) => ss::run(&options, environment),

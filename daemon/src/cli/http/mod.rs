@@ -14,7 +14,7 @@ mod url;
 
 pub(crate) use body::{BodyReader, Framing};
 pub(crate) use request::{Method, RequestHead, RequestReader};
-pub(crate) use response::ResponseReader;
+pub(crate) use response::{ResponseError, ResponseReader};
 pub(crate) use url::Url;
 
 /// Most bytes of a head (start line and fields), as of the trailer section and of the line that
