@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use wharf_client::blocking::Client;
+use wharf_client::blocking::{Client, Lease};
 use wharf_client::{LeaseRequest, Leased, Released, Target};
 
 use self::failure::Failure;
@@ -53,7 +53,7 @@ pub(super) struct Options {
 struct Got {
     transferred: Transferred,
     leased: Leased,
-    released: Option<Released>,
+    released: Released,
     sha256: Option<String>,
     begin: Instant,
     end: Instant,
@@ -102,8 +102,20 @@ fn get(options: &Options, url: &Url, socket: &Path) -> Result<Got, Failure> {
     let mut sink = Sink::open(options)?;
     let transferred = transfer::finish(&mut lease, outgoing, &mut sink)?;
     let end = clock::now();
-    let released = if transferred.reusable { Some(lease.release()?) } else { None };
+    let released = if transferred.reusable { release(lease) } else { discard(lease) };
     Ok(Got { transferred, leased, released, sha256: sink.sha256(), begin, end })
+}
+
+/// Gives the connection back. The answer is whole, so a daemon that goes away just now takes only
+/// the connection along.
+fn release(lease: Lease) -> Released {
+    lease.release().unwrap_or_else(|error| Released::Closed { cause: error.token().to_owned() })
+}
+
+/// Drops the lease of a connection that HTTP would not let go on: the daemon closes it.
+fn discard(lease: Lease) -> Released {
+    drop(lease);
+    Released::Closed { cause: "discarded".to_owned() }
 }
 
 /// What `--data` names.
@@ -166,8 +178,6 @@ impl Got {
     fn json(&self) -> Value {
         let Self { transferred, leased, begin, .. } = self;
         let since = |moment: Instant| micros(moment.saturating_duration_since(*begin));
-        // A connection that HTTP would not let go on was dropped, and so closed.
-        let released = self.released.as_ref().map_or("closed", Released::token);
         let mut object = json!({
             "status": transferred.status,
             "bytes": transferred.bytes,
@@ -180,9 +190,9 @@ impl Got {
                 "total": since(self.end),
             },
             "peer": leased.peer.to_string(),
-            "released": released,
+            "released": self.released.token(),
         });
-        if let Some(Released::Closed { cause }) = &self.released {
+        if let Released::Closed { cause } = &self.released {
             object["closed_because"] = Value::from(cause.as_str());
         }
         object

@@ -73,6 +73,11 @@ impl Daemon {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()?;
+        Self::watch(child, folder)
+    }
+
+    /// Watches a process that was started, until it is ready.
+    fn watch(child: Child, folder: &Path) -> Result<Self, DaemonError> {
         let mut daemon = Self { child, folder: folder.to_owned() };
         daemon.wait_until_ready()?;
         Ok(daemon)
@@ -220,6 +225,20 @@ mod tests {
         let tail = tail(&log);
         assert!(tail.starts_with("  line 11\n") && tail.ends_with("  line 30"), "{tail}");
         assert_eq!(super::tail(""), "  (empty)");
+    }
+
+    #[test]
+    fn a_daemon_that_ends_early_is_told_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = File::create(log_path(folder.path())).unwrap();
+        let child = std::process::Command::new("sh")
+            .args(["-c", "echo the device is busy; exit 3"])
+            .stdout(log)
+            .spawn()
+            .unwrap();
+        let error = Daemon::watch(child, folder.path()).unwrap_err().to_string();
+        assert!(error.contains("it ended (exit status: 3)"), "{error}");
+        assert!(error.ends_with("the end of its log:\n  the device is busy"), "{error}");
     }
 
     #[test]

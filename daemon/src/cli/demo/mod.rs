@@ -24,7 +24,7 @@ mod phase;
 mod reexec;
 mod report;
 mod runner;
-#[allow(unsafe_code, reason = "unshare and an ioctl; each block says why it is sound")]
+#[allow(unsafe_code, reason = "unshare(2), with the reason why it is sound")]
 mod sys;
 mod upstream;
 
@@ -75,12 +75,15 @@ pub(super) fn run_hidden(arguments: &[OsString], environment: &Environment) -> O
 /// Runs the demo; `arguments` are the tool's own, the first being `demo`.
 pub(super) fn run(arguments: &[OsString]) -> Exit {
     let entered = namespace::check_tun_node().and_then(|()| namespace::enter());
-    if let Err(error) = entered {
-        complain(format_args!("demo: {error}"));
-        return Exit::Failed;
-    }
+    let has_user_namespace = match entered {
+        Ok(made) => made,
+        Err(error) => {
+            complain(format_args!("demo: {error}"));
+            return Exit::Failed;
+        }
+    };
     let options = arguments.get(1..).unwrap_or_default();
-    match supervise(options) {
+    match supervise(has_user_namespace, options) {
         Ok(exit) => exit,
         Err(error) => {
             complain(format_args!("demo: starting its first process: {error}"));
@@ -92,11 +95,16 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
 /// Starts the first process of the namespaces and waits for its end. A signal closes its standard
 /// input, which ends it; it is in a process group of its own, so that Ctrl-C reaches this process
 /// alone and the end has one order.
-fn supervise(options: &[OsString]) -> io::Result<Exit> {
+fn supervise(has_user_namespace: bool, options: &[OsString]) -> io::Result<Exit> {
     use std::os::unix::process::CommandExt as _;
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?;
-    let mut first =
-        Role::Init.command().args(options).stdin(Stdio::piped()).process_group(0).spawn()?;
+    let mut first = Role::Init
+        .command()
+        .arg(has_user_namespace.to_string())
+        .args(options)
+        .stdin(Stdio::piped())
+        .process_group(0)
+        .spawn()?;
     let mut lifeline = first.stdin.take();
     loop {
         if let Some(status) = first.try_wait()? {

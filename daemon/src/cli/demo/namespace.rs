@@ -96,8 +96,9 @@ pub(super) fn check_tun_node() -> Result<(), NamespaceError> {
 }
 
 /// Moves this process, and the children it will have, into namespaces of their own, with an empty
-/// `/run`. Root needs no user namespace, unless it is a root without rights, as in containers.
-pub(super) fn enter() -> Result<(), NamespaceError> {
+/// `/run`. Root needs no user namespace, unless it is a root without rights, as in containers; the
+/// answer is whether one was made.
+pub(super) fn enter() -> Result<bool, NamespaceError> {
     let own = UnshareFlags::NEWNET | UnshareFlags::NEWNS | UnshareFlags::NEWPID;
     let is_root = geteuid().is_root();
     let as_root = if is_root { sys::unshare(own).is_ok() } else { false };
@@ -115,7 +116,8 @@ pub(super) fn enter() -> Result<(), NamespaceError> {
         .map_err(|error| step("making the mounts private", error.into()))?;
     let flags = MountFlags::NOSUID | MountFlags::NODEV;
     rustix::mount::mount("wharf-demo", "/run", "tmpfs", flags, Some(c"mode=0755"))
-        .map_err(|error| step("mounting an empty /run", error.into()))
+        .map_err(|error| step("mounting an empty /run", error.into()))?;
+    Ok(!as_root)
 }
 
 /// Mounts the `/proc` of the new process namespace; called by its first process.

@@ -1,9 +1,8 @@
 //! The demo's network: the addresses in it, and the loopback interface.
 
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use super::sys;
+use wharf_transport::device::netlink::{Netlink, NetlinkError};
 
 /// The interface side of the TUN device: where the upstream listens on the kernel's TCP.
 pub(super) const GATEWAY: Ipv4Addr = Ipv4Addr::new(10, 213, 0, 1);
@@ -19,6 +18,11 @@ pub(super) fn upstream_addresses() -> [SocketAddr; 2] {
 }
 
 /// Brings the loopback interface up: the kernel then gives it its addresses itself.
-pub(super) fn loopback_up() -> io::Result<()> {
-    sys::interface_up("lo")
+pub(super) fn loopback_up() -> Result<(), NetlinkError> {
+    let mut netlink = Netlink::open()?;
+    // Every network namespace is born with it.
+    match netlink.interface("lo")? {
+        Some(lo) => netlink.set_up(lo.index),
+        None => Ok(()),
+    }
 }

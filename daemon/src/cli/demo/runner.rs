@@ -20,11 +20,15 @@ use crate::cli::{Environment, Exit, complain, print};
 /// The demo's folder in the namespace's own `/run`: the one where the tool looks by default.
 const FOLDER: &str = "/run/wharf";
 
-/// `wharf __run HOST_PID [demo's options]`.
+/// `wharf __run HOST_PID HAS_USER_NAMESPACE [demo's options]`.
 #[derive(Debug, Parser)]
 #[command(name = "wharf demo")]
 struct Invocation {
+    /// The first process's number outside, by which it is entered.
     host_pid: u32,
+    /// Whether the user namespace is the demo's own, and has to be entered too.
+    #[arg(action = clap::ArgAction::Set)]
+    has_user_namespace: bool,
     #[command(flatten)]
     options: Options,
 }
@@ -83,7 +87,7 @@ fn stages(invocation: &Invocation, terminal: Terminal) -> Result<Exit, Failure> 
     };
     let printed = print(&text);
     if options.keep {
-        complain(format_args!("{}", how_to_look_inside(invocation.host_pid)));
+        complain(format_args!("{}", how_to_look_inside(invocation)));
         return Err(at("staying up")(daemon.wait()));
     }
     Ok(if outcome.is_clean() { printed } else { Exit::Failed })
@@ -130,12 +134,9 @@ fn measure(upstream: &Upstream, plan: &Plan) -> Result<Figures, Failure> {
 }
 
 /// What `--keep` prints: how to get in, what to try there, and how to end it.
-fn how_to_look_inside(host_pid: u32) -> String {
-    let enter = if rustix::process::getuid().is_root() && !in_user_namespace() {
-        format!("nsenter --target {host_pid} --net --mount --pid")
-    } else {
-        format!("nsenter --target {host_pid} --user --preserve-credentials --net --mount --pid")
-    };
+fn how_to_look_inside(invocation: &Invocation) -> String {
+    let user = if invocation.has_user_namespace { " --user --preserve-credentials" } else { "" };
+    let enter = format!("nsenter --target {}{user} --net --mount --pid", invocation.host_pid);
     let log = daemon::log_path(Path::new(FOLDER));
     format!(
         "demo: staying up until Ctrl-C. In another terminal:\n\
@@ -150,11 +151,4 @@ fn how_to_look_inside(host_pid: u32) -> String {
         daemon::METRICS,
         log.display(),
     )
-}
-
-/// Whether this is a user namespace that the demo made: there, one user alone is mapped. Where
-/// that cannot be read, entering it does no harm.
-fn in_user_namespace() -> bool {
-    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
-    map.split_whitespace().nth(2) != Some("4294967295")
 }

@@ -15,43 +15,21 @@ pub(super) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     unsafe { rustix::thread::unshare_unsafe(flags) }.map_err(io::Error::from)
 }
 
-/// Brings the interface `name` up in this process's network namespace.
-pub(super) fn interface_up(name: &str) -> io::Result<()> {
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0")?;
-    // SAFETY: `ifreq` is plain data of the kernel's, for which zeros are valid.
-    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    let room = request.ifr_name.len() - 1;
-    for (to, from) in request.ifr_name.iter_mut().take(room).zip(name.bytes()) {
-        *to = libc::c_char::from_ne_bytes([from]);
-    }
-    request_flags(&socket, libc::SIOCGIFFLAGS, &mut request)?;
-    // SAFETY: the kernel has just written this member of the union.
-    let flags = unsafe { request.ifr_ifru.ifru_flags };
-    let up = libc::c_short::try_from(libc::IFF_UP).map_err(io::Error::other)?;
-    request.ifr_ifru.ifru_flags = flags | up;
-    request_flags(&socket, libc::SIOCSIFFLAGS, &mut request)
-}
-
-/// One of the two ioctls that read and write an interface's flags.
-fn request_flags(
-    socket: &std::net::UdpSocket,
-    number: libc::Ioctl,
-    request: &mut libc::ifreq,
-) -> io::Result<()> {
-    use std::os::fd::AsRawFd as _;
-    // SAFETY: the descriptor is open for the call, and both ioctls read and write one `ifreq`,
-    // which `request` borrows alone.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), number, std::ptr::from_mut(request)) };
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_interface_that_is_not_there_is_an_error() {
-        let error = interface_up("wharf-none").unwrap_err();
-        assert_eq!(error.raw_os_error(), Some(libc::ENODEV));
+    fn nothing_to_leave_is_no_error_and_an_unknown_flag_is_one() {
+        unshare(UnshareFlags::empty()).unwrap();
+        // CLONE_VM belongs to clone(2) with a stack; unshare refuses bits that it does not know.
+        let error = unshare(UnshareFlags::from_bits_retain(0x8000_0000)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    }
+
+    #[test]
+    #[should_panic(expected = "descriptors stay shared")]
+    fn descriptors_are_never_unshared() {
+        let _ = unshare(UnshareFlags::FILES);
     }
 }

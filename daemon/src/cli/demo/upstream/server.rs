@@ -77,7 +77,7 @@ enum Turn {
 impl Server {
     /// A server without listeners.
     pub(super) fn new(idle_timeout: Duration) -> io::Result<Self> {
-        raise_descriptor_limit();
+        crate::descriptors::raise_descriptor_limit();
         Ok(Self {
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             listeners: Vec::new(),
@@ -352,13 +352,4 @@ fn timespec(duration: Duration) -> Timespec {
         tv_sec: i64::try_from(duration.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: i64::from(duration.subsec_nanos()),
     }
-}
-
-/// Takes all the descriptors that the hard limit allows. Where that is refused, the soft limit
-/// stays, and `accept` waits for descriptors to be given back.
-fn raise_descriptor_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    let _ = setrlimit(Resource::Nofile, raised);
 }
