@@ -98,7 +98,7 @@ impl Job {
         if !reusable {
             return Err("the upstream will not go on with the connection".to_owned());
         }
-        lease.release().map_err(told("release"))?;
+        lease.give_back().map_err(told("release"))?;
         Ok(elapsed)
     }
 

@@ -127,13 +127,14 @@ impl Exchange {
         }
     }
 
-    /// Makes the next piece of a long answer.
+    /// Makes the next piece of a long answer, behind what is not written yet.
     fn refill(&mut self) {
         let Phase::Pattern { offset, end } = self.phase else { return };
+        self.put(&[]);
+        let begin = self.output.len();
         let length = usize::try_from(end - offset).unwrap_or(OUTPUT_BYTES).min(OUTPUT_BYTES);
-        self.output.resize(length, 0);
-        self.written = 0;
-        pattern::fill(offset, &mut self.output);
+        self.output.resize(begin + length, 0);
+        pattern::fill(offset, self.output.get_mut(begin..).unwrap_or_default());
         let offset = offset + u64::try_from(length).unwrap_or(0);
         self.phase = if offset == end { Phase::Rest } else { Phase::Pattern { offset, end } };
     }
@@ -197,11 +198,9 @@ impl Exchange {
             }
             Answer::Pattern(length) => {
                 self.put_head("200 OK", "application/octet-stream", length);
-                self.phase = if length == 0 {
-                    Phase::Rest
-                } else {
-                    Phase::Pattern { offset: 0, end: length }
-                };
+                // The first bytes leave together with the head.
+                self.phase = Phase::Pattern { offset: 0, end: length };
+                self.refill();
             }
             Answer::Refusal(status) => {
                 self.put_message(status, "text/plain", format!("{status}\n").as_bytes());
