@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use wharf_pool::time::Now;
+use wharf_pool::time::{Duration, Now};
 
 use super::processes::Joined;
 use super::readiness::{Interest, Token};
@@ -15,6 +15,9 @@ use crate::shard::Peer;
 /// New clients that one turn takes in; the rest comes in the next.
 const CLIENTS_PER_TURN: usize = 64;
 
+/// How long no client is accepted after the kernel would not let us.
+const PAUSE: Duration = Duration::from_millis(100);
+
 impl Reactor {
     /// Takes in the clients that have connected.
     pub(super) fn admit(&mut self, now: Now) {
@@ -22,12 +25,31 @@ impl Reactor {
             match self.listener.accept() {
                 Ok(Some(socket)) => self.open_session(now, socket),
                 Ok(None) => return,
-                // Most likely no descriptor is left: those who wait are told again next turn.
-                Err(error) => {
-                    tracing::error!(%error, "a client could not be accepted");
-                    return;
-                }
+                Err(error) => return self.pause_admission(now, &error),
             }
+        }
+    }
+
+    /// Most likely no descriptor is left. Clients wait in the backlog meanwhile; the listener would
+    /// stay readable and spin the loop.
+    fn pause_admission(&mut self, now: Now, error: &io::Error) {
+        tracing::error!(%error, "a client could not be accepted; the next attempt is in 100 ms");
+        self.admits_again = Some(now.monotonic + PAUSE);
+        self.watch_listener(Interest::READ, Interest::default());
+    }
+
+    /// Accepts clients again after a pause.
+    pub(super) fn resume_admission(&mut self, now: Now) {
+        if self.admits_again.is_some_and(|at| now.monotonic >= at) {
+            self.admits_again = None;
+            self.watch_listener(Interest::default(), Interest::READ);
+        }
+    }
+
+    fn watch_listener(&self, old: Interest, new: Interest) {
+        let listener = self.listener.as_fd();
+        if let Err(error) = self.readiness.change(listener, Token::LeaseListener, old, new) {
+            tracing::error!(%error, "the lease socket cannot be watched");
         }
     }
 
@@ -71,16 +93,15 @@ impl Reactor {
 /// Who is at the other end of `socket`, and its process. Without the process's descriptor the
 /// socket alone tells when the client goes.
 fn identify(socket: &OwnedFd) -> io::Result<(Peer, Option<OwnedFd>)> {
-    let credentials = rustix::net::sockopt::socket_peercred(socket)?;
+    let sys::Credentials { pid, uid, gid } = sys::peer_credentials(socket)?;
     let groups = sys::peer_groups(socket)?;
-    let pidfd = sys::peer_pidfd(socket).ok().or_else(|| open_pidfd(socket, credentials.pid));
-    let peer = Peer {
-        pid: credentials.pid.as_raw_nonzero().get(),
-        uid: credentials.uid.as_raw(),
-        gid: credentials.gid.as_raw(),
-        groups,
-        client: wharf_pool::ClientId(0),
-    };
+    // A process of another namespace has no number here, by which its sessions could be told from
+    // those of its neighbours; their sockets alone tell when they go.
+    let pidfd = Pid::from_raw(pid).and_then(|number| {
+        let pidfd = sys::peer_pidfd(socket).ok();
+        pidfd.or_else(|| open_pidfd(socket, number))
+    });
+    let peer = Peer { pid, uid, gid, groups, client: wharf_pool::ClientId(0) };
     Ok((peer, pidfd))
 }
 

@@ -18,7 +18,7 @@ mod sys;
 use std::io;
 use std::time::Duration;
 
-use wharf_pool::time::Now;
+use wharf_pool::time::{Instant, Now};
 use wharf_transport::batch::PacketBatch;
 use wharf_transport::device::tun::Tun;
 use wharf_transport::device::{Device, Fault};
@@ -84,6 +84,8 @@ pub struct Reactor {
     leaving: PacketBatch,
     scratch: Vec<u8>,
     device_counts: DeviceCounts,
+    /// No client could be accepted: the next attempt is then.
+    admits_again: Option<Instant>,
     /// The interface was down when it was last used; said once.
     is_down: bool,
     lag: Distribution,
@@ -121,6 +123,7 @@ impl Reactor {
             leaving: PacketBatch::new(BATCH_PACKETS, mtu),
             scratch: vec![0; READ_MAX],
             device_counts: DeviceCounts::default(),
+            admits_again: None,
             is_down: false,
             lag: Distribution::new(LAG_BOUNDS_US),
         })
@@ -143,7 +146,9 @@ impl Reactor {
     /// One turn: take in what has come, let time pass, give out what is due.
     fn turn(&mut self) -> Result<Now, ReactorError> {
         let asleep_from = self.clock.now();
-        let wait = self.shard.poll_timeout().map(|at| at.since(asleep_from.monotonic));
+        let next = [self.shard.poll_timeout(), self.admits_again];
+        let next = next.into_iter().flatten().min();
+        let wait = next.map(|at| at.since(asleep_from.monotonic));
         self.readiness.wait(wait).map_err(ReactorError::Readiness)?;
         let now = self.clock.now();
         let ready: Vec<Ready> = self.readiness.ready().collect();
@@ -154,6 +159,7 @@ impl Reactor {
         if ready.iter().any(|ready| ready.token == Token::LeaseListener) {
             self.admit(now);
         }
+        self.resume_admission(now);
         self.shard.handle_timeout(now);
         self.give_out(now)?;
         self.lag.record(self.clock.now().monotonic.since(now.monotonic));
@@ -267,11 +273,12 @@ impl Reactor {
 
     /// A client process has exited: its sessions end, also where a child holds the descriptor.
     fn bury(&mut self, now: Now, process: u32) {
-        if let Some(pidfd) = self.processes.descriptor(process) {
-            let token = Token::Process(process);
-            let _unwatched =
-                self.readiness.change(pidfd, token, Interest::READ, Interest::default());
-        }
+        // Its sessions may have ended by themselves in this very turn, and it with them.
+        let Some(pidfd) = self.processes.descriptor(process) else {
+            return;
+        };
+        let token = Token::Process(process);
+        let _unwatched = self.readiness.change(pidfd, token, Interest::READ, Interest::default());
         self.processes.exited(process);
         for id in self.sockets.of_process(process) {
             self.read_to_end(now, id);

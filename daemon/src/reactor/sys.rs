@@ -1,6 +1,6 @@
 //! Socket options of Unix sockets that no safe wrapper offers: who is at the other end.
 //!
-//! The only `unsafe` of the reactor. Both calls read into memory of ours whose size they are told.
+//! The only `unsafe` of the reactor. Each call reads into memory of ours whose size they are told.
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -34,6 +34,41 @@ pub(super) fn peer_pidfd(socket: impl AsFd) -> io::Result<OwnedFd> {
     }
     // SAFETY: the call succeeded, so the kernel made this descriptor for us and nobody else has it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Who connected, frozen at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Credentials {
+    /// Its process; 0 where that has no number in our namespace.
+    pub(super) pid: i32,
+    /// Its effective user.
+    pub(super) uid: u32,
+    /// Its effective group.
+    pub(super) gid: u32,
+}
+
+/// Who connected to this socket. (rustix has a process number that cannot be 0, and ours can.)
+///
+/// # Errors
+///
+/// What the kernel says.
+pub(super) fn peer_credentials(socket: impl AsFd) -> io::Result<Credentials> {
+    let mut ucred = libc::ucred { pid: 0, uid: libc::uid_t::MAX, gid: libc::gid_t::MAX };
+    let mut length = socklen(size_of::<libc::ucred>());
+    // SAFETY: `ucred` and `length` live through the call, and `length` is the size of `ucred`.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut ucred).cast(),
+            &raw mut length,
+        )
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(Credentials { pid: ucred.pid, uid: ucred.uid, gid: ucred.gid })
 }
 
 /// The supplementary groups that the peer had when it connected.
@@ -84,6 +119,15 @@ mod tests {
         let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()));
         let pid = format!("Pid:\t{}", std::process::id());
         assert!(info.expect("fdinfo").lines().any(|line| line == pid));
+    }
+
+    #[test]
+    fn credentials_are_those_of_this_process() {
+        let (ours, _theirs) = UnixStream::pair().expect("a socket pair");
+        let credentials = peer_credentials(&ours).expect("credentials");
+        assert_eq!(credentials.pid.unsigned_abs(), std::process::id());
+        assert_eq!(credentials.uid, rustix::process::geteuid().as_raw());
+        assert_eq!(credentials.gid, rustix::process::getegid().as_raw());
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Each test runs in network, mount and process namespaces of its own, made by running this very
 //! test binary again under unshare(1); everything it starts ends with it.
 
+#![expect(clippy::print_stdout, reason = "a test tells why it was skipped, and what it measured")]
+
 mod faults;
 mod loss;
 mod service;

@@ -141,7 +141,7 @@ fn sockets_of_systemd_are_used() {
             .expect("systemd-socket-activate starts");
         let _daemon = Process(child);
         wait_for("the sockets are there", || Path::new(ADMIN_SOCKET).exists());
-        let _upstream_later = wait_for("the daemon answers on the socket it was handed", || {
+        wait_for("the daemon answers on the socket it was handed", || {
             crate::support::wharf(&["status", "--json"]).status.success()
         });
         let _upstream = Upstream::start(&[], &["--listen", "10.213.0.1:8080"]);

@@ -152,7 +152,7 @@ impl Daemon {
 /// The demo's upstream on the kernel's TCP.
 #[derive(Debug)]
 pub(crate) struct Upstream {
-    pub(crate) process: Process,
+    _process: Process,
 }
 
 impl Upstream {
@@ -168,7 +168,7 @@ impl Upstream {
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line).expect("its first line");
         assert!(line.contains("\"ready\":true"), "the upstream is not ready: {line:?}");
-        Self { process: Process(child) }
+        Self { _process: Process(child) }
     }
 }
 
