@@ -2,7 +2,7 @@
 //!
 //! One turn takes in what has come (packets, clients' bytes, answers, requests of the control
 //! plane), lets time pass, and gives out what is due. Everything that decides is in
-//! [`Shard`](crate::shard::Shard); nothing here knows a protocol.
+//! [`Shard`]; nothing here knows a protocol.
 //!
 //! What one turn takes in is bounded: a batch of packets, one read for each session, a number of
 //! new clients. The rest is level-triggered and comes in the next turn.

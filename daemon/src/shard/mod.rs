@@ -4,7 +4,7 @@
 //! packets, bytes for clients, and questions. It owns no descriptor, reads no clock and waits for
 //! nothing, so that the simulation drives what ships.
 //!
-//! Every `handle_*` ends in [`Shard::settle`]: what the stack reports goes to the pool, what the
+//! Every `handle_*` ends in `settle`: what the stack reports goes to the pool, what the
 //! pool decides goes to the sessions and back to the stack, until nobody has anything to say. That
 //! is why a FIN takes a connection out of the pool in the turn in which it arrives.
 //!
