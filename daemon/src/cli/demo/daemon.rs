@@ -46,6 +46,14 @@ pub(super) enum DaemonError {
         /// What it said.
         log: String,
     },
+    /// It does not answer any more.
+    #[error("{error}; the end of its log:\n{log}")]
+    Silent {
+        /// What its admin socket says.
+        error: String,
+        /// What it said.
+        log: String,
+    },
 }
 
 /// A running daemon. It is killed when this is dropped.
@@ -89,8 +97,12 @@ impl Daemon {
     }
 
     /// What it says of itself.
-    pub(super) fn status(&self) -> Result<Value, admin::AdminError> {
-        admin::ask(&admin_path(&self.folder), "status")
+    pub(super) fn status(&self) -> Result<Value, DaemonError> {
+        let silent = |error: admin::AdminError| DaemonError::Silent {
+            error: error.to_string(),
+            log: self.log_tail(),
+        };
+        admin::ask(&admin_path(&self.folder), "status").map_err(silent)
     }
 
     /// Waits for its end, which nobody wants.
@@ -108,7 +120,7 @@ impl Daemon {
             if let Some(status) = self.child.try_wait()? {
                 return Err(self.ended(status));
             }
-            let why = match self.status() {
+            let why = match admin::ask(&admin_path(&self.folder), "status") {
                 Ok(answer) if answer.get("ready") == Some(&Value::Bool(true)) => return Ok(()),
                 Ok(_) => "it says that it is not ready".to_owned(),
                 Err(error) => error.to_string(),
@@ -239,6 +251,17 @@ mod tests {
         let error = Daemon::watch(child, folder.path()).unwrap_err().to_string();
         assert!(error.contains("it ended (exit status: 3)"), "{error}");
         assert!(error.ends_with("the end of its log:\n  the device is busy"), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_that_has_gone_is_told_with_its_last_words() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(log_path(folder.path()), "out of memory\n").unwrap();
+        let child = std::process::Command::new("true").spawn().unwrap();
+        let daemon = Daemon { child, folder: folder.path().to_owned() };
+        let error = daemon.status().unwrap_err().to_string();
+        assert!(error.contains("is not reachable at"), "{error}");
+        assert!(error.ends_with("the end of its log:\n  out of memory"), "{error}");
     }
 
     #[test]

@@ -108,7 +108,11 @@ fn supervise(has_user_namespace: bool, options: &[OsString]) -> io::Result<Exit>
     let mut lifeline = first.stdin.take();
     loop {
         if let Some(status) = first.try_wait()? {
-            return Ok(init::exit_of(status));
+            let exit = init::exit_of(status);
+            if lifeline.is_none() {
+                complain(format_args!("demo: interrupted; all that it started is gone"));
+            }
+            return Ok(exit);
         }
         for signal in signals.wait() {
             if signal != SIGCHLD {

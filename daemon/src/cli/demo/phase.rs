@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::figures::Measured;
 use super::reexec::Role;
 use crate::cli::clock;
 
 /// How the bar looks: a phase's name, how far it is, how fast it goes.
-const BAR: &str = "  {prefix:<7} {bar:32} {pos:>7}/{len} {per_sec:>12} {eta:>5}";
+const BAR: &str = "  {prefix:<7} {bar:32} {pos:>7}/{len}  {rate}  {eta} left";
 
 /// What a phase does.
 #[derive(Clone, Debug)]
@@ -30,11 +30,7 @@ pub(super) struct Plan {
 
 /// Runs the phase to its end, with a progress bar where standard error is a terminal.
 pub(super) fn run(plan: &Plan) -> io::Result<Measured> {
-    let bar = ProgressBar::new(plan.requests).with_prefix(plan.name);
-    if let Ok(style) = ProgressStyle::with_template(BAR) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(200));
+    let bar = progress_bar(plan);
     let started = AtomicU64::new(0);
     let measured = Mutex::new(Measured::default());
     let begin = clock::now();
@@ -47,9 +43,23 @@ pub(super) fn run(plan: &Plan) -> io::Result<Measured> {
         Ok(())
     })?;
     let elapsed = clock::now().saturating_duration_since(begin);
-    bar.finish();
+    bar.abandon();
     let measured = measured.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     Ok(Measured { elapsed, ..measured })
+}
+
+/// A bar with its rate in whole requests; it draws nothing where there is no terminal.
+fn progress_bar(plan: &Plan) -> ProgressBar {
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // What cannot be drawn is not worth an error.
+        let _ = write!(out, "{:>7.0}/s", state.per_sec());
+    };
+    let bar = ProgressBar::new(plan.requests).with_prefix(plan.name);
+    if let Ok(style) = ProgressStyle::with_template(BAR) {
+        bar.set_style(style.with_key("rate", rate));
+    }
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
 }
 
 /// Starts one process after the other until none is left to start.
