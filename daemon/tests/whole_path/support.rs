@@ -137,8 +137,8 @@ impl Daemon {
         wait_for("the daemon listens", || {
             let ended = daemon.process.0.try_wait().expect("waited");
             assert!(ended.is_none(), "wharfd ended: {}", daemon.log());
-            std::os::unix::net::UnixStream::connect(ADMIN_SOCKET).is_ok()
-                && std::fs::exists(LEASE_SOCKET).unwrap_or(false)
+            // Its sockets are there before its device is: ask it.
+            wharf(&["status", "--json"]).status.success()
         });
         daemon
     }
