@@ -1,8 +1,8 @@
 //! Bytes received: those in order and not read yet, and those that came too early.
 //!
-//! One ring. A byte is written once, at its place; what is out of order is a range in a short sorted
-//! list, and joins the rest when the hole before it is filled. So a segment costs no allocation, and a
-//! byte one copy in and one out.
+//! One ring. A byte is written once, at its place; what is out of order is a range in a short
+//! sorted list, and joins the rest when the hole before it is filled. So a segment costs no
+//! allocation, and a byte one copy in and one out.
 //!
 //! ```text
 //!        read        next                          end
@@ -12,16 +12,16 @@
 //!
 //! Positions are offsets in the stream, 64 bits wide, so nothing here wraps.
 //!
-//! Bound: nothing inside the offered window is dropped while at most [`RANGES_MAX`] ranges are needed.
-//! A segment that would open one more is not kept; the peer sends it again. Memory is bounded by the
-//! window, which the caller trims to.
+//! Bound: nothing inside the offered window is dropped while at most [`RANGES_MAX`] ranges are
+//! needed. A segment that would open one more is not kept; the peer sends it again. Memory is
+//! bounded by the window, which the caller trims to.
 
 use std::collections::VecDeque;
 
 use crate::wire::Text;
 
-/// Most separate early ranges. A peer that sends one byte in every second place could otherwise make us
-/// keep a range a byte; ordinary loss needs a handful.
+/// Most separate early ranges. A peer that sends one byte in every second place could otherwise
+/// make us keep a range a byte; ordinary loss needs a handful.
 pub(super) const RANGES_MAX: usize = 64;
 
 /// Least memory taken at once, in bytes: one full segment.
@@ -133,8 +133,8 @@ impl Assembler {
         self.give_back_if_empty();
     }
 
-    /// Early ranges as distances from the first byte missing, the one that grew last first, then the
-    /// others from the lowest: RFC 2018, section 4.
+    /// Early ranges as distances from the first byte missing, the one that grew last first, then
+    /// the others from the lowest: RFC 2018, section 4.
     pub(super) fn early_ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
         let latest = self.early.iter().find(|range| self.is_latest(range));
         let others = self.early.iter().filter(|range| !self.is_latest(range));
@@ -149,8 +149,8 @@ impl Assembler {
         range.start <= self.latest && self.latest < range.end
     }
 
-    /// Notes the early range `[start, end)`, joined with those that it touches. False if there is no
-    /// place for one more.
+    /// Notes the early range `[start, end)`, joined with those that it touches. False if there is
+    /// no place for one more.
     fn note_early(&mut self, start: u64, end: u64) -> bool {
         let first = self.early.partition_point(|range| range.end < start);
         let after = self.early.partition_point(|range| range.start <= end);

@@ -5,7 +5,8 @@
 
 use crate::time::{Duration, Instant};
 
-/// Answers to bad segments in each [`INTERVAL`]. RFC 5961 suggests 10 in 5 s; a peer that reboots needs few.
+/// Answers to bad segments in each [`INTERVAL`]. RFC 5961 suggests 10 in 5 s; a peer that reboots
+/// needs few.
 const ANSWERS_MAX: u8 = 10;
 
 /// The time that [`ANSWERS_MAX`] is for.

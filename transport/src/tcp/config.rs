@@ -24,7 +24,8 @@ pub struct Config {
     /// Whether to hold small segments back while text is unacknowledged: RFC 9293, section 3.7.4.
     /// Off by default: what writes here are bridges, which hand over whole reads.
     pub nagle: bool,
-    /// Longest delay of an acknowledgement. RFC 9293, section 3.8.6.3 allows 500 ms; 40 ms is Linux's.
+    /// Longest delay of an acknowledgement. RFC 9293, section 3.8.6.3 allows 500 ms; 40 ms is
+    /// Linux's.
     pub delayed_ack: Duration,
     /// RTO before the first measurement. RFC 6298, section 2: 1 s.
     pub rto_initial: Duration,
@@ -35,8 +36,8 @@ pub struct Config {
     pub rto_max: Duration,
     /// How often a SYN is sent again before the attempt fails.
     pub syn_retries: u8,
-    /// R2 of RFC 9293, section 3.8.3 in retransmissions: how often a segment is sent again before the
-    /// connection is given up. 15 last about 15 minutes, above the 100 s it asks for.
+    /// R2 of RFC 9293, section 3.8.3 in retransmissions: how often a segment is sent again before
+    /// the connection is given up. 15 last about 15 minutes, above the 100 s it asks for.
     pub retries: u8,
     /// Probing of idle connections; none if absent: RFC 9293, section 3.8.4.
     pub keepalive: Option<Keepalive>,
@@ -64,8 +65,8 @@ pub struct Keepalive {
 pub struct Start {
     /// ISS: the initial sequence number (see [`super::Isn`]).
     pub isn: SeqNumber,
-    /// Added to the clock in every timestamp, so that it tells nothing of the host's uptime: RFC 7323,
-    /// section 5.4 (see [`super::timestamp_offset`]).
+    /// Added to the clock in every timestamp, so that it tells nothing of the host's uptime: RFC
+    /// 7323, section 5.4 (see [`super::timestamp_offset`]).
     pub timestamp_offset: u32,
     /// Largest text of one packet on this path: the MSS that we announce, and send at most.
     pub mss: u16,

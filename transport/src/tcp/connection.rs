@@ -1,14 +1,16 @@
 //! One connection: its state, and the five verbs that others call.
 //!
 //! The parts are nouns of their own: [`Snd`] and [`Rcv`] (sequence spaces), the send buffer and the
-//! assembler (bytes), recovery, congestion and round-trip time, timers, acknowledgements, events, lease.
-//! Here they are put together; what is done with an arriving segment stands in [`super::input`], what
-//! leaves next in `output`, what the owner asks for in `owner`, what time brings in `timeout`.
+//! assembler (bytes), recovery, congestion and round-trip time, timers, acknowledgements, events,
+//! lease. Here they are put together; what is done with an arriving segment stands in
+//! [`super::input`], what leaves next in `output`, what the owner asks for in `owner`, what time
+//! brings in `timeout`.
 //!
-//! A caller's turn: hand in what came (`handle_*`), take the events (`poll_event`), take the segments
-//! (`poll_transmit` until `None`), then ask for the next deadline (`poll_timeout`).
+//! A caller's turn: hand in what came (`handle_*`), take the events (`poll_event`), take the
+//! segments (`poll_transmit` until `None`), then ask for the next deadline (`poll_timeout`).
 //!
-//! In SYN-SENT the receive sequence space is without meaning: nothing reads it before the peer's SYN set it.
+//! In SYN-SENT the receive sequence space is without meaning: nothing reads it before the peer's
+//! SYN set it.
 
 use crate::stack::stats::Stats;
 use crate::time::Instant;
@@ -177,7 +179,8 @@ impl Connection {
         self.timers.earliest()
     }
 
-    /// In TIME-WAIT with nothing left to give, the record that can answer in the connection's place.
+    /// In TIME-WAIT with nothing left to give, the record that can answer in the connection's
+    /// place.
     #[must_use]
     pub fn time_wait(&self) -> Option<TimeWait> {
         let told = self.events.all_told() || self.orphaned;
@@ -185,7 +188,8 @@ impl Connection {
         self.remains.filter(|_| self.state == State::TimeWait && done)
     }
 
-    /// Changes the state, along an edge of the diagram in [`State`], with what belongs to every entry.
+    /// Changes the state, along an edge of the diagram in [`State`], with what belongs to every
+    /// entry.
     pub(super) fn enter(&mut self, now: Instant, next: State) {
         assert!(self.state.may_become(next), "no edge from {} to {next}", self.state);
         let from = self.state;
@@ -238,7 +242,8 @@ impl Connection {
         self.events.close(CloseReason::Normal);
     }
 
-    /// Nothing more comes or goes, but for a reset that is pending and bytes that were not read yet.
+    /// Nothing more comes or goes, but for a reset that is pending and bytes that were not read
+    /// yet.
     fn on_closed(&mut self, from: State) {
         self.timers.stop_all();
         self.send_buffer.clear();
@@ -300,8 +305,7 @@ impl Connection {
 
     /// Bytes written that have not left.
     pub(super) fn unsent(&self) -> u32 {
-        let out = self.snd.text_end().offset_from(self.snd.first_byte());
-        sequence_len(self.send_buffer.len()).saturating_sub(out)
+        sequence_len(self.send_buffer.len()).saturating_sub(self.snd.text_out())
     }
 
     /// Number and place of the last byte sent, if one was: in the buffer, or the one released last.

@@ -1,8 +1,8 @@
 //! When to acknowledge: RFC 9293, section 3.8.6.3; RFC 5681, section 4.2.
 //!
-//! At least every second full segment, after 40 ms at most; at once at the start of a connection, so that
-//! the peer's slow start is not held up, and whenever something is out of the ordinary. A pure
-//! acknowledgement is never acknowledged.
+//! At least every second full segment, after 40 ms at most; at once at the start of a connection,
+//! so that the peer's slow start is not held up, and whenever something is out of the ordinary. A
+//! pure acknowledgement is never acknowledged.
 
 use crate::wire::SeqNumber;
 

@@ -117,8 +117,8 @@ impl Events {
         self.closed
     }
 
-    /// The next event. `all_read` says whether every received byte was read: a normal end is told only
-    /// then, since the owner's handle dies with it.
+    /// The next event. `all_read` says whether every received byte was read: a normal end is told
+    /// only then, since the owner's handle dies with it.
     pub(super) fn next(&mut self, all_read: bool) -> Option<Event> {
         for (mark, event) in TELLING {
             if self.pending & Self::bit(mark) != 0 {

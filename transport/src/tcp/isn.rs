@@ -1,7 +1,8 @@
 //! Initial sequence numbers: RFC 6528. And timestamp offsets, by the same means.
 //!
-//! ISN = M + F(tuple, secret): M a clock of 4 us, so that a later connection of the same tuple starts after
-//! the earlier one; F SipHash, so that nobody outside can tell one tuple's numbers from another's.
+//! ISN = M + F(tuple, secret): M a clock of 4 us, so that a later connection of the same tuple
+//! starts after the earlier one; F SipHash, so that nobody outside can tell one tuple's numbers
+//! from another's.
 
 use core::hash::Hasher;
 use core::net::{IpAddr, SocketAddr};
@@ -46,8 +47,8 @@ impl core::fmt::Debug for Isn {
 
 /// The offset of the timestamps of all connections between `local` and `remote`.
 ///
-/// The same for every connection of a tuple, so that its timestamps only grow, which RFC 6191 and PAWS at
-/// the peer's TIME-WAIT rely on.
+/// The same for every connection of a tuple, so that its timestamps only grow, which RFC 6191 and
+/// PAWS at the peer's TIME-WAIT rely on.
 #[must_use]
 pub fn timestamp_offset(secret: &[u8; 16], local: SocketAddr, remote: SocketAddr) -> u32 {
     hash(secret, FOR_TIMESTAMPS, local, remote)

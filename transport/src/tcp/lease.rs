@@ -1,10 +1,12 @@
 //! What a lease of the pool asks of its connection.
 //!
-//! L is the number that the lease's first byte has. From it follow, by sequence arithmetic alone and for any
-//! protocol: text of the peer that belongs to no lease, whether a connection is quiescent, what became of
-//! the lease's bytes, and the proof that a peer which reset the connection has not read them.
+//! L is the number that the lease's first byte has. From it follow, by sequence arithmetic alone
+//! and for any protocol: text of the peer that belongs to no lease, whether a connection is
+//! quiescent, what became of the lease's bytes, and the proof that a peer which reset the
+//! connection has not read them.
 //!
-//! Not here: what is done with it. Rules U and Q, replay and verdicts are the pool's and the daemon's.
+//! Not here: what is done with it. Rules U and Q, replay and verdicts are the pool's and the
+//! daemon's.
 
 use crate::time::Instant;
 use crate::wire::{Segment, SeqNumber};
@@ -12,8 +14,8 @@ use crate::wire::{Segment, SeqNumber};
 use super::connection::Connection;
 use super::state::State;
 
-/// Whether a connection could serve another lease, and if not, why: the first reason that holds, in the
-/// order in which they name the cause of a close. What settles by itself comes last.
+/// Whether a connection could serve another lease, and if not, why: the first reason that holds, in
+/// the order in which they name the cause of a close. What settles by itself comes last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quiescence {
     /// Nothing is left in either direction.
@@ -97,8 +99,9 @@ impl Lease {
 
     /// Whether text that acknowledges `ack` was sent before the peer saw anything of this lease.
     ///
-    /// `acked` is how many bytes of the lease are acknowledged. Once a gibibyte is, such a segment is too old
-    /// to pass the check of its ACK field (RFC 5961, section 5), and the comparison would wrap.
+    /// `acked` is how many bytes of the lease are acknowledged. Once a gibibyte is, such a segment
+    /// is too old to pass the check of its ACK field (RFC 5961, section 5), and the comparison
+    /// would wrap.
     pub(super) fn is_foreign(&self, ack: SeqNumber, acked: u64) -> bool {
         self.speaks_first && acked < 1 << 30 && ack.at_or_before(self.start)
     }
@@ -125,9 +128,10 @@ impl Lease {
 
     /// Judges a reset of the peer: DESIGN.md, section 6.2, (a), (b) and (d).
     ///
-    /// A RST|ACK that acknowledges exactly L says that nothing above was received. A bare RST answers one
-    /// segment of ours, with that segment's ACK number; if all bytes went in one segment, once, the segment
-    /// it answers is theirs, so no socket took them. Sent twice, it might answer the second.
+    /// A RST|ACK that acknowledges exactly L says that nothing above was received. A bare RST
+    /// answers one segment of ours, with that segment's ACK number; if all bytes went in one
+    /// segment, once, the segment it answers is theirs, so no socket took them. Sent twice, it
+    /// might answer the second.
     pub(super) fn judge_reset(&mut self, seg: &Segment<'_>, una: SeqNumber) {
         let nothing_acknowledged = una == self.start && !self.sacked && !self.peer_spoke;
         let refused = if seg.flags.ack {
@@ -140,9 +144,9 @@ impl Lease {
 }
 
 impl Connection {
-    /// A lease begins: its first byte is the next one written. With `speaks_first`, which every lease of a
-    /// reused connection has, text that acknowledges nothing of this lease is foreign: it is not delivered,
-    /// the connection is reset, and `ForeignText` says why.
+    /// A lease begins: its first byte is the next one written. With `speaks_first`, which every
+    /// lease of a reused connection has, text that acknowledges nothing of this lease is foreign:
+    /// it is not delivered, the connection is reset, and `ForeignText` says why.
     pub fn begin_lease(&mut self, speaks_first: bool) {
         let start = self.stream_end();
         self.lease = Lease::begin(start, self.written_bytes(), speaks_first);
@@ -168,8 +172,9 @@ impl Connection {
         }
     }
 
-    /// Sends the last byte again, which draws an immediate acknowledgement from any peer; `Answered` comes when
-    /// one says that nothing is under way in either direction. False if no byte was ever sent, or our FIN was.
+    /// Sends the last byte again, which draws an immediate acknowledgement from any peer;
+    /// `Answered` comes when one says that nothing is under way in either direction. False if no
+    /// byte was ever sent, or our FIN was.
     ///
     /// It is not a retransmission: no loss recovery begins.
     pub fn repeat_last_byte(&mut self, _now: Instant) -> bool {
@@ -212,11 +217,9 @@ impl Connection {
 
     /// Bytes of the stream that have left at least once.
     fn sent_bytes(&self) -> u64 {
-        let text_out = self.snd.text_end().offset_from(self.snd.first_byte());
-        let most = super::sequence_len(self.send_buffer.len());
         // A window probe's byte has left too, though SND.NXT does not say so.
         let probed = self.snd.max.offset_from(self.snd.nxt);
-        self.figures.bytes_acked + u64::from((text_out + probed).min(most))
+        self.figures.bytes_acked + u64::from(self.snd.text_out() + probed)
     }
 }
 

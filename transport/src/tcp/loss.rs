@@ -1,11 +1,11 @@
 //! Loss: what to send again, and when it is known to have arrived.
 //!
-//! NewReno without a scoreboard: RFC 5681, section 3.2; RFC 6582; limited transmit of RFC 3042. A third
-//! duplicate acknowledgement resends the first unacknowledged segment and no more; a timeout takes
-//! everything out for lost and resends it as slow start allows, from the front.
+//! NewReno without a scoreboard: RFC 5681, section 3.2; RFC 6582; limited transmit of RFC 3042. A
+//! third duplicate acknowledgement resends the first unacknowledged segment and no more; a timeout
+//! takes everything out for lost and resends it as slow start allows, from the front.
 //!
-//! SACK blocks of the peer count in one respect: an acknowledgement that carries one above SND.UNA is a
-//! duplicate whatever its window field says. Choosing what to resend by them is not done here.
+//! SACK blocks of the peer count in one respect: an acknowledgement that carries one above SND.UNA
+//! is a duplicate whatever its window field says. Choosing what to resend by them is not done here.
 
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
@@ -63,8 +63,8 @@ impl Recovery {
         self.timed.get_or_insert((end, now));
     }
 
-    /// Something was sent again: what is being timed can no longer be told apart. Karn's rule, RFC 6298,
-    /// section 3.
+    /// Something was sent again: what is being timed can no longer be told apart. Karn's rule, RFC
+    /// 6298, section 3.
     pub(super) fn stop_timing(&mut self) {
         self.timed = None;
     }
@@ -83,6 +83,14 @@ impl Recovery {
             if resend.next.at_or_after(resend.end) {
                 self.resend = None;
             }
+        }
+    }
+
+    /// The peer's window was closed and has opened: what was sent into it was refused, and goes
+    /// again.
+    pub(super) fn on_window_opened(&mut self, una: SeqNumber) {
+        if let Some(resend) = &mut self.resend {
+            resend.next = una;
         }
     }
 
@@ -116,7 +124,8 @@ impl Connection {
     }
 
     /// A full acknowledgement ends recovery; a partial one resends the next hole. Says whether the
-    /// retransmission timer restarts: for the first partial one alone (RFC 6582, section 3.2, step 3).
+    /// retransmission timer restarts: for the first partial one alone (RFC 6582, section 3.2, step
+    /// 3).
     fn on_ack_in_recovery(&mut self, acked: u32) -> bool {
         if self.snd.una.at_or_after(self.recovery.recover) {
             self.recovery.fast = false;
@@ -129,16 +138,16 @@ impl Connection {
         !core::mem::replace(&mut self.recovery.partial_seen, true)
     }
 
-    /// An acknowledgement that repeats SND.UNA while something is out: RFC 5681, section 3.2. `sacked`
-    /// says that it reports text above SND.UNA.
+    /// An acknowledgement that repeats SND.UNA while something is out: RFC 5681, section 3.2.
+    /// `sacked` says that it reports text above SND.UNA.
     pub(super) fn on_duplicate_ack(&mut self, sacked: bool, stats: &mut Stats) {
         self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
         if self.recovery.fast {
             self.congestion.on_duplicate();
             return;
         }
-        // RFC 6582, section 3.2, step 2: duplicates of what recovery itself sent twice are no loss. At
-        // `recover` itself they may be; text reported above it says that they are not.
+        // RFC 6582, section 3.2, step 2: duplicates of what recovery itself sent twice are no loss.
+        // At `recover` itself they may be; text reported above it says that they are not.
         let covered = self.snd.una.after(self.recovery.recover)
             || (sacked && self.snd.una == self.recovery.recover);
         if self.recovery.duplicates >= DUPLICATES && covered && self.recovery.resend.is_none() {
@@ -201,8 +210,9 @@ impl Connection {
         self.recovery.resend = Some(Resend { next: una, end });
     }
 
-    /// A round trip, by the segment being timed; or by the echoed timestamp, if what was timed had to be
-    /// sent again (RFC 7323, section 4.1: only an acknowledgement that advances SND.UNA counts).
+    /// A round trip, by the segment being timed; or by the echoed timestamp, if what was timed had
+    /// to be sent again (RFC 7323, section 4.1: only an acknowledgement that advances SND.UNA
+    /// counts).
     fn sample_round_trip(&mut self, now: Instant, echo: Option<u32>) {
         match self.recovery.timed {
             Some((end, sent)) if self.snd.una.at_or_after(end) => {

@@ -8,9 +8,9 @@
 //! the time of its next timer. It owns no clock, socket, thread or lock, and allocates nothing per
 //! segment. It does not know its own addresses and ports: whoever carries its segments does.
 //!
-//! Not here: listeners, the SYN queue, ports, the table of TIME-WAITs ([`crate::stack`]); urgent data
-//! (RFC 6093 advises against it: the pointer is ignored, the bytes are ordinary text); security
-//! labels (RFC 9293, appendix A.1).
+//! Not here: listeners, the SYN queue, ports, the table of TIME-WAITs ([`crate::stack`]); urgent
+//! data (RFC 6093 advises against it: the pointer is ignored, the bytes are ordinary text);
+//! security labels (RFC 9293, appendix A.1).
 
 mod assembler;
 mod challenge;
@@ -56,3 +56,6 @@ fn sequence_len(bytes: usize) -> u32 {
 fn byte_len(numbers: u32) -> usize {
     usize::try_from(numbers).expect("usize has at least 32 bits here")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! What leaves next, one function per reason, in the order of their urgency.
 //!
-//! Each `plan_*` only decides; [`Connection::on_leaving`] changes what has changed once a segment leaves; the
-//! text is lent from the send buffer. Sender's silly-window avoidance is RFC 9293, section 3.8.6.2.1; Nagle
-//! section 3.7.4; probes section 3.8.6.1.
+//! Each `plan_*` only decides; [`Connection::on_leaving`] changes what has changed once a segment
+//! leaves; the text is lent from the send buffer. Sender's silly-window avoidance is RFC 9293,
+//! section 3.8.6.2.1; Nagle section 3.7.4; probes section 3.8.6.1.
 
 use crate::stack::stats::Stats;
 use crate::time::Instant;
@@ -129,8 +129,8 @@ impl Connection {
             .or_else(|| self.plan_bare())
     }
 
-    /// What is taken for lost. The first unacknowledged segment leaves whatever the windows say; what follows it
-    /// as they allow.
+    /// What is taken for lost. The first unacknowledged segment leaves whatever the windows say;
+    /// what follows it as they allow.
     fn plan_resend(&self, room: u32) -> Option<Leaving> {
         let resend = self.recovery.resend?;
         let text_end = self.snd.text_end();
@@ -163,8 +163,9 @@ impl Connection {
         worthwhile.then_some(Leaving { reason: Reason::Fresh, seq: self.snd.nxt, len, fin })
     }
 
-    /// Silly-window avoidance and Nagle: a full segment; the last of what is written, if nothing small is out;
-    /// half of the largest window; or whatever fits, once the override timer has passed.
+    /// Silly-window avoidance and Nagle: a full segment; the last of what is written, if nothing
+    /// small is out; half of the largest window; or whatever fits, once the override timer has
+    /// passed.
     fn is_worth_sending(&self, len: u32, last: bool, room: u32) -> bool {
         let fills_window = len == self.window_left();
         len == room
@@ -173,8 +174,8 @@ impl Connection {
             || self.pending.override_silly
     }
 
-    /// One byte into a closed window, or nothing if it has opened meanwhile. Nothing may be out: that would have
-    /// its own timer.
+    /// One byte into a closed window, or nothing if it has opened meanwhile. Nothing may be out:
+    /// that would have its own timer.
     fn plan_window_probe(&self) -> Option<Leaving> {
         let due = self.pending.window_probe && self.unsent() > 0 && self.snd.flight() == 0;
         due.then_some(Leaving {
@@ -202,7 +203,7 @@ impl Connection {
     fn on_leaving(&mut self, now: Instant, leaving: &Leaving, stats: &mut Stats) {
         self.count_leaving(leaving, stats);
         match leaving.reason {
-            Reason::Reset { .. } => self.pending.stop_but_reset(),
+            Reason::Reset { .. } => self.pending.reset = None,
             Reason::Syn => self.on_syn_leaving(now),
             Reason::Resend => self.on_resend_leaving(now, leaving),
             Reason::Fresh => self.on_text_leaving(now, leaving),
@@ -217,9 +218,6 @@ impl Connection {
             }
             Reason::Keepalive => self.pending.keepalive = false,
             Reason::Ack => {}
-        }
-        if let Reason::Reset { .. } = leaving.reason {
-            self.pending = Pending { syn: self.pending.syn, ..Pending::default() };
         }
     }
 
@@ -290,7 +288,8 @@ impl Connection {
         }
     }
 
-    /// The header: flags, the window that we offer, and the acknowledgement, which is thereby given.
+    /// The header: flags, the window that we offer, and the acknowledgement, which is thereby
+    /// given.
     fn header(&mut self, now: Instant, leaving: &Leaving, options: Options) -> Segment<'static> {
         let flags = self.flags_of(leaving);
         let (ack, window, options) = match leaving.reason {
@@ -387,7 +386,8 @@ impl Connection {
         }
     }
 
-    /// Bytes of text that a segment with `options` may carry: Eff.snd.MSS of RFC 9293, section 3.7.1.
+    /// Bytes of text that a segment with `options` may carry: Eff.snd.MSS of RFC 9293, section
+    /// 3.7.1.
     fn segment_room(&self, options: &Options) -> u32 {
         u32::from(self.snd.mss).saturating_sub(sequence_len(options.len())).max(1)
     }
@@ -397,7 +397,8 @@ impl Connection {
         self.snd.window_left()
     }
 
-    /// Bytes that congestion control still allows; two segments more after the first duplicates (RFC 3042).
+    /// Bytes that congestion control still allows; two segments more after the first duplicates
+    /// (RFC 3042).
     fn congestion_left(&self) -> u32 {
         let extra = self.recovery.limited_transmit() * u32::from(self.snd.mss);
         self.congestion.cwnd().saturating_add(extra).saturating_sub(self.snd.flight())
@@ -412,7 +413,8 @@ impl Connection {
         }
     }
 
-    /// Text is unsent, nothing is out and nothing may leave: only a timer can go on. RFC 9293, section 3.8.6.1.
+    /// Text is unsent, nothing is out and nothing may leave: only a timer can go on. RFC 9293,
+    /// section 3.8.6.1.
     fn arm_persist(&mut self, now: Instant) {
         let stuck = self.state().may_send_text() && self.unsent() > 0 && self.snd.flight() == 0;
         if stuck {

@@ -11,8 +11,8 @@ use super::state::State;
 use super::timers::Timer;
 
 impl Connection {
-    /// Takes as many of `bytes` as fit; zero if the buffer is full. If not all are taken, `Writable` follows.
-    /// Before the handshake is complete they wait.
+    /// Takes as many of `bytes` as fit; zero if the buffer is full. If not all are taken,
+    /// `Writable` follows. Before the handshake is complete they wait.
     ///
     /// # Errors
     ///
@@ -86,9 +86,9 @@ impl Connection {
         Ok(())
     }
 
-    /// The owner lets go. What is buffered is still sent, then our FIN. Bytes unread, or text that comes later,
-    /// reset the connection (RFC 1122, section 4.2.2.13), and so does a peer that makes no progress for the
-    /// orphan timeout. The events that follow concern nobody.
+    /// The owner lets go. What is buffered is still sent, then our FIN. Bytes unread, or text that
+    /// comes later, reset the connection (RFC 1122, section 4.2.2.13), and so does a peer that
+    /// makes no progress for the orphan timeout. The events that follow concern nobody.
     pub fn close(&mut self, now: Instant) {
         if self.orphaned {
             return;

@@ -7,9 +7,9 @@
 //!  1 received       2 window        3 not yet allowed
 //! ```
 //!
-//! The right edge never moves back (RFC 9293, section 3.8.6.2.1): what was promised is kept. It moves
-//! forward by at least a segment or half the buffer at once, so that a slow reader does not draw small
-//! segments (section 3.8.6.2.2).
+//! The right edge never moves back (RFC 9293, section 3.8.6.2.1): what was promised is kept. It
+//! moves forward by at least a segment or half the buffer at once, so that a slow reader does not
+//! draw small segments (section 3.8.6.2.2).
 
 use crate::wire::SeqNumber;
 
@@ -56,11 +56,12 @@ impl Rcv {
         u16::try_from(self.capacity).unwrap_or(u16::MAX)
     }
 
-    /// Moves the right edge as far as `unread` bytes in the buffer let it, and returns the window field
-    /// that says so.
+    /// Moves the right edge as far as `unread` bytes in the buffer let it, and returns the window
+    /// field that says so.
     ///
     /// What was promised is rounded up to what the shift can express, as long as that is less than
-    /// 2^shift bytes more than the buffer has; then down, and the difference is still taken if it comes.
+    /// 2^shift bytes more than the buffer has; then down, and the difference is still taken if it
+    /// comes.
     pub(super) fn offer(&mut self, unread: u32) -> u16 {
         let unit = 1u32 << self.shift;
         if self.growth(unread) >= self.mss.min(self.capacity / 2).max(1) {
@@ -76,8 +77,9 @@ impl Rcv {
         u16::try_from(field).expect("bounded by u16::MAX")
     }
 
-    /// Whether the window has grown so much since it was last offered that the peer should hear at once:
-    /// two segments and a quarter of the buffer, or two segments if what it knows is small, or half.
+    /// Whether the window has grown so much since it was last offered that the peer should hear at
+    /// once: two segments and a quarter of the buffer, or two segments if what it knows is small,
+    /// or half.
     pub(super) fn wants_update(&self, unread: u32) -> bool {
         let growth = self.growth(unread);
         let known_is_small = self.wnd() <= self.capacity / 8 || self.capacity <= 8 * self.mss;
@@ -93,9 +95,10 @@ impl Rcv {
         (free / unit * unit).min(u32::from(u16::MAX) << self.shift).saturating_sub(self.wnd())
     }
 
-    /// Whether a segment of `len` numbers from `seq` on is acceptable: RFC 9293, table 6, and wider in
-    /// two cases (appendix A.2). A segment at RCV.NXT passes whatever the window, for its acknowledgement
-    /// counts; one without text may stand at the right edge, where a peer that used up the window stands.
+    /// Whether a segment of `len` numbers from `seq` on is acceptable: RFC 9293, table 6, and wider
+    /// in two cases (appendix A.2). A segment at RCV.NXT passes whatever the window, for its
+    /// acknowledgement counts; one without text may stand at the right edge, where a peer that used
+    /// up the window stands.
     pub(super) fn is_acceptable(&self, seq: SeqNumber, len: u32) -> bool {
         if seq == self.nxt {
             return true;

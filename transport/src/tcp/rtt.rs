@@ -1,14 +1,15 @@
 //! Round-trip time and retransmission timeout: RFC 6298, in microseconds.
 //!
-//! Which segment is a valid sample (Karn's rule) is decided by the caller; here is the arithmetic and
-//! the back-off. SRTT is kept times eight and RTTVAR times four, so that paths of 10 us keep their
-//! fractions.
+//! Which segment is a valid sample (Karn's rule) is decided by the caller; here is the arithmetic
+//! and the back-off. SRTT is kept times eight and RTTVAR times four, so that paths of 10 us keep
+//! their fractions.
 
 use crate::time::Duration;
 
 use super::config::Config;
 
-/// Longest round trip believed, in microseconds: above RTO's upper bound; keeps the scaled sums in 32 bits.
+/// Longest round trip believed, in microseconds: above RTO's upper bound; keeps the scaled sums in
+/// 32 bits.
 const SAMPLE_MAX_US: u128 = 120_000_000;
 
 /// G of RFC 6298, section 2, in microseconds: the clock we are told is finer than this.
@@ -47,7 +48,8 @@ impl RttEstimator {
         }
     }
 
-    /// Takes in the round trip of a segment that was sent once: RFC 6298, sections 2.2, 2.3 and 5.7.
+    /// Takes in the round trip of a segment that was sent once: RFC 6298, sections 2.2, 2.3 and
+    /// 5.7.
     pub(super) fn on_sample(&mut self, rtt: Duration) {
         let us = rtt.as_micros().clamp(1, SAMPLE_MAX_US);
         let us = u32::try_from(us).expect("clamped to 2 minutes");

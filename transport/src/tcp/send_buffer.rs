@@ -1,8 +1,8 @@
 //! Bytes written and not acknowledged yet.
 //!
-//! A ring that grows at need and is given back when the connection has been quiet. Bytes leave it by
-//! acknowledgement alone, so that a retransmission carries the same bytes however it is cut. What is
-//! lent out is the ring's two halves; nothing is copied a second time.
+//! A ring that grows at need and is given back when the connection has been quiet. Bytes leave it
+//! by acknowledgement alone, so that a retransmission carries the same bytes however it is cut.
+//! What is lent out is the ring's two halves; nothing is copied a second time.
 
 use std::collections::VecDeque;
 
@@ -84,8 +84,8 @@ impl SendBuffer {
         }
     }
 
-    /// Lets everything go, and the memory with it. An emptied ring is as good as none: a request that
-    /// follows takes its room in one piece, by what the last one needed.
+    /// Lets everything go, and the memory with it. An emptied ring is as good as none: a request
+    /// that follows takes its room in one piece, by what the last one needed.
     pub(super) fn clear(&mut self) {
         self.bytes = VecDeque::new();
         self.expected = core::mem::take(&mut self.peak);

@@ -7,13 +7,14 @@
 //!  1 acknowledged   2 in flight   3 may be sent   4 not yet allowed
 //! ```
 //!
-//! SND.MAX is SND.NXT, or one more while a window probe's byte is out: a probe does not advance SND.NXT,
-//! so that our acknowledgements stay acceptable to a peer whose window is closed, and two such peers do
-//! not acknowledge each other for ever (RFC 9293, appendix A.2).
+//! SND.MAX is SND.NXT, or one more while a window probe's byte is out: a probe does not advance
+//! SND.NXT, so that our acknowledgements stay acceptable to a peer whose window is closed, and two
+//! such peers do not acknowledge each other for ever (RFC 9293, appendix A.2).
 
 use crate::wire::SeqNumber;
 
-/// Segment size to assume of a peer that names none: RFC 9293, section 3.7.1 (IPv4's; safe for both).
+/// Segment size to assume of a peer that names none: RFC 9293, section 3.7.1 (IPv4's; safe for
+/// both).
 pub(super) const MSS_DEFAULT: u16 = 536;
 
 /// Least segment size believed: a peer that names less would cost us a packet for a few bytes.
@@ -98,8 +99,14 @@ impl Snd {
         }
     }
 
-    /// Takes in the peer's window, if `seq` and `ack` are newer than what last set it: RFC 9293, section
-    /// 3.10.7.4, fifth step. Says whether it did.
+    /// Bytes of text sent and not acknowledged: FlightSize without SYN and FIN.
+    pub(super) fn text_out(&self) -> u32 {
+        let (first, end) = (self.first_byte(), self.text_end());
+        if end.after(first) { end.offset_from(first) } else { 0 }
+    }
+
+    /// Takes in the peer's window, if `seq` and `ack` are newer than what last set it: RFC 9293,
+    /// section 3.10.7.4, fifth step. Says whether it did.
     pub(super) fn update_window(&mut self, seq: SeqNumber, ack: SeqNumber, window: u32) -> bool {
         let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
         if newer {
@@ -116,18 +123,20 @@ impl Snd {
         self.max_wnd = self.max_wnd.max(window);
     }
 
-    /// Numbers that the peer's window still allows after SND.NXT; zero if it shrank below what is out.
+    /// Numbers that the peer's window still allows after SND.NXT; zero if it shrank below what is
+    /// out.
     pub(super) fn window_left(&self) -> u32 {
         self.wnd.saturating_sub(self.flight())
     }
 
-    /// Whether `ack` lies where RFC 5961, section 5.2 lets it: SND.UNA - MAX.SND.WND to what was sent.
+    /// Whether `ack` lies where RFC 5961, section 5.2 lets it: SND.UNA - MAX.SND.WND to what was
+    /// sent.
     pub(super) fn is_plausible_ack(&self, ack: SeqNumber) -> bool {
         ack.at_or_before(self.max) && ack.at_or_after(self.una - self.max_wnd)
     }
 
-    /// SEG.SEQ of a segment without text: SND.NXT, or the last number that a shrunk window allows, so
-    /// that the peer does not find it outside and drop our acknowledgement.
+    /// SEG.SEQ of a segment without text: SND.NXT, or the last number that a shrunk window allows,
+    /// so that the peer does not find it outside and drop our acknowledgement.
     pub(super) fn bare_seq(&self) -> SeqNumber {
         if self.flight() <= self.wnd { self.nxt } else { self.una + self.wnd }
     }

@@ -19,8 +19,8 @@
 //!     └────────────────► TIME-WAIT ◄┘ ─────────►   CLOSED
 //! ```
 //!
-//! Every state also goes to CLOSED by a reset, an abort or a timer. A connection here never stands in
-//! LISTEN: the stack's listeners do, and a SYN makes a connection that begins in SYN-RECEIVED.
+//! Every state also goes to CLOSED by a reset, an abort or a timer. A connection here never stands
+//! in LISTEN: the stack's listeners do, and a SYN makes a connection that begins in SYN-RECEIVED.
 
 use core::fmt;
 

@@ -1,24 +1,24 @@
 //! TIME-WAIT in a compact form: RFC 9293, section 3.6.1; RFC 1337; RFC 6191.
 //!
-//! What is left of a connection after both FINs: enough to acknowledge a repeated FIN, to let old segments
-//! die out, and to tell a new connection of the same tuple from an old SYN. A RST does not end it (RFC
-//! 1337, fix F1), for an old duplicate might.
+//! What is left of a connection after both FINs: enough to acknowledge a repeated FIN, to let old
+//! segments die out, and to tell a new connection of the same tuple from an old SYN. A RST does not
+//! end it (RFC 1337, fix F1), for an old duplicate might.
 
 use crate::time::{Duration, Instant};
 use crate::wire::{Flags, Options, Segment, SeqNumber, Text, Timestamps};
 
 use super::timestamps::{clock, is_older};
 
-/// Least time between two answers to segments that carry nothing, so that two TIME-WAITs do not answer each
-/// other for ever. Linux's number.
+/// Least time between two answers to segments that carry nothing, so that two TIME-WAITs do not
+/// answer each other for ever. Linux's number.
 const ANSWER_INTERVAL: Duration = Duration::from_millis(500);
 
-/// After this long the timestamps of a new connection are newer than all of the old one: one tick of the
-/// slowest clock a peer may have (RFC 7323, section 5.4).
+/// After this long the timestamps of a new connection are newer than all of the old one: one tick
+/// of the slowest clock a peer may have (RFC 7323, section 5.4).
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 
-/// How far a reopened connection's ISN lies above the old one's last number: out of reach of a window
-/// without scaling, as in Linux.
+/// How far a reopened connection's ISN lies above the old one's last number: out of reach of a
+/// window without scaling, as in Linux.
 const ISN_GAP: u32 = 65_535 + 2;
 
 /// The record, at most 64 bytes.
@@ -42,8 +42,8 @@ pub enum Verdict {
     Ignore,
     /// Send this.
     Reply(Segment<'static>),
-    /// It is a SYN of a new connection, and safe: forget the record, and treat the SYN as a listener would,
-    /// with [`TimeWait::next_isn`].
+    /// It is a SYN of a new connection, and safe: forget the record, and treat the SYN as a
+    /// listener would, with [`TimeWait::next_isn`].
     Reopen,
 }
 
@@ -91,16 +91,16 @@ impl TimeWait {
         Verdict::Reply(self.acknowledgement(now))
     }
 
-    /// The ISN for a connection that follows this one: `candidate`, unless it is not safely above the old
-    /// numbers (RFC 9293, section 3.6.1, MAY-2).
+    /// The ISN for a connection that follows this one: `candidate`, unless it is not safely above
+    /// the old numbers (RFC 9293, section 3.6.1, MAY-2).
     #[must_use]
     pub fn next_isn(&self, candidate: SeqNumber) -> SeqNumber {
         let floor = self.snd_nxt + ISN_GAP;
         if candidate.after(floor) { candidate } else { floor }
     }
 
-    /// Whether we may open a connection of this tuple ourselves: with timestamps, and once ours have moved on
-    /// (RFC 6191, section 3).
+    /// Whether we may open a connection of this tuple ourselves: with timestamps, and once ours
+    /// have moved on (RFC 6191, section 3).
     #[must_use]
     pub fn may_reconnect(&self, now: Instant) -> bool {
         self.timestamps.is_some() && now.since(self.begun) > RECONNECT_AFTER

@@ -26,11 +26,12 @@ impl Connection {
         self.report(stats);
     }
 
-    /// An ICMP message says that the peer cannot be reached; the caller has checked that it quotes a segment of
-    /// this connection's tuple.
+    /// An ICMP message says that the peer cannot be reached; the caller has checked that it quotes
+    /// a segment of this connection's tuple.
     ///
-    /// RFC 5927: believed only if the number quoted is in flight; ends an attempt to connect if `hard`, and no
-    /// connection that is open, for which it only explains a later timeout (RFC 9293, section 3.9.2.2).
+    /// RFC 5927: believed only if the number quoted is in flight; ends an attempt to connect if
+    /// `hard`, and no connection that is open, for which it only explains a later timeout (RFC
+    /// 9293, section 3.9.2.2).
     pub fn handle_unreachable(&mut self, _now: Instant, hard: bool, quoted_seq: SeqNumber) {
         let in_flight = quoted_seq.at_or_after(self.snd.una) && quoted_seq.before(self.snd.max);
         if !in_flight || self.state() == State::Closed {
@@ -64,8 +65,8 @@ impl Connection {
         }
     }
 
-    /// Silence for the configured time: RFC 9293, section 3.8.4. What is out has its own timer, and probes
-    /// wait until it is settled.
+    /// Silence for the configured time: RFC 9293, section 3.8.4. What is out has its own timer, and
+    /// probes wait until it is settled.
     fn on_keepalive(&mut self, now: Instant) {
         let Some(keepalive) = self.config.keepalive else { return };
         let idle_until = self.heard_at + keepalive.idle;

@@ -3,8 +3,8 @@
 use crate::time::{Duration, Instant};
 use crate::wire::{SeqNumber, Timestamps};
 
-/// How long TS.Recent counts without being renewed: RFC 7323, section 5.5. A clock of 1 ms, the fastest a
-/// peer should have, comes half way round in 24.8 days.
+/// How long TS.Recent counts without being renewed: RFC 7323, section 5.5. A clock of 1 ms, the
+/// fastest a peer should have, comes half way round in 24.8 days.
 const RECENT_VALID: Duration = Duration::from_secs(24 * 24 * 3600);
 
 /// Longest round trip believed of an echo, in milliseconds: 2 minutes.
@@ -48,7 +48,8 @@ impl TimestampState {
         is_older(value, self.recent) && now.since(self.recent_at) < RECENT_VALID
     }
 
-    /// Renews TS.Recent, if the segment reaches back to what we acknowledged last: RFC 7323, section 4.3.
+    /// Renews TS.Recent, if the segment reaches back to what we acknowledged last: RFC 7323,
+    /// section 4.3.
     pub(super) fn on_segment(
         &mut self,
         now: Instant,

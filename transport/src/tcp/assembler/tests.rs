@@ -52,7 +52,8 @@ fn early_text_waits_for_the_hole_and_joins() {
 #[test]
 fn ranges_join_in_every_way() {
     // Beside (100..200) and (300..400): what comes, and what is then noted.
-    let cases: &[(&str, u64, usize, &[(u32, u32)])] = &[
+    type Case = (&'static str, u64, usize, &'static [(u32, u32)]);
+    let cases: &[Case] = &[
         ("apart before", 50, 20, &[(50, 70), (100, 200), (300, 400)]),
         ("touching before", 50, 50, &[(50, 200), (300, 400)]),
         ("overlapping before", 50, 80, &[(50, 200), (300, 400)]),

@@ -26,7 +26,8 @@ pub(in crate::tcp) struct NewReno {
 }
 
 impl NewReno {
-    /// The initial window: RFC 6928, section 2; one segment if the SYN was lost (RFC 5681, section 3.1).
+    /// The initial window: RFC 6928, section 2; one segment if the SYN was lost (RFC 5681, section
+    /// 3.1).
     pub(in crate::tcp) fn new(mss: u32, syn_lost: bool) -> Self {
         let initial = initial_window(mss);
         Self { cwnd: if syn_lost { mss } else { initial }, ssthresh: UNLIMITED, acked: 0, mss }
@@ -42,7 +43,8 @@ impl NewReno {
         self.ssthresh
     }
 
-    /// New data was acknowledged outside recovery, with `flight` bytes out before: RFC 5681, section 3.1.
+    /// New data was acknowledged outside recovery, with `flight` bytes out before: RFC 5681,
+    /// section 3.1.
     ///
     /// A window that was not used says nothing about the path, and does not grow.
     pub(in crate::tcp) fn on_ack(&mut self, acked: u32, flight: u32) {
@@ -83,14 +85,15 @@ impl NewReno {
         self.cwnd = self.cwnd.max(self.mss);
     }
 
-    /// Recovery is over, with `flight` bytes still out: RFC 6582, section 3.2, step 3, option 1, which
-    /// does not burst.
+    /// Recovery is over, with `flight` bytes still out: RFC 6582, section 3.2, step 3, option 1,
+    /// which does not burst.
     pub(in crate::tcp) fn on_recovered(&mut self, flight: u32) {
         self.cwnd = self.ssthresh.min(flight.max(self.mss).saturating_add(self.mss));
         self.acked = 0;
     }
 
-    /// A retransmission timeout: RFC 5681, section 3.1. Only the `first` of a segment halves ssthresh.
+    /// A retransmission timeout: RFC 5681, section 3.1. Only the `first` of a segment halves
+    /// ssthresh.
     pub(in crate::tcp) fn on_timeout(&mut self, flight: u32, first: bool) {
         if first {
             self.ssthresh = self.half_of(flight);

@@ -97,8 +97,8 @@ impl Connection {
         }
     }
 
-    /// A duplicate acknowledgement, by the definition of RFC 5681, section 2; or by that of RFC 6675, section 2,
-    /// if it reports text above SND.UNA: then the window field does not matter.
+    /// A duplicate acknowledgement, by the definition of RFC 5681, section 2; or by that of RFC
+    /// 6675, section 2, if it reports text above SND.UNA: then the window field does not matter.
     fn check_duplicate(&mut self, seg: &Segment<'_>, sacked: bool, stats: &mut Stats) {
         let window = u32::from(seg.window) << self.snd.shift;
         let repeats = seg.ack == self.snd.una
@@ -112,7 +112,8 @@ impl Connection {
         }
     }
 
-    /// Whether the segment reports text above what it acknowledges; what lies outside our numbers is ignored.
+    /// Whether the segment reports text above what it acknowledges; what lies outside our numbers
+    /// is ignored.
     fn take_sack(&mut self, seg: &Segment<'_>) -> bool {
         if !self.sack_permitted {
             return false;
@@ -131,14 +132,18 @@ impl Connection {
         above
     }
 
-    /// The peer's window. If it opens, what waited for it may go; if it stays closed but the peer answers, the
-    /// connection is not given up (RFC 9293, section 3.8.6.1, MUST-37).
+    /// The peer's window. If it opens, what waited for it may go; if it stays closed but the peer
+    /// answers, the connection is not given up (RFC 9293, section 3.8.6.1, MUST-37).
     fn take_window(&mut self, now: Instant, seg: &Segment<'_>) {
         if seg.ack.before(self.snd.una) {
             return;
         }
         let window = u32::from(seg.window) << self.snd.shift;
+        let was_closed = self.snd.wnd == 0;
         let updated = self.snd.update_window(seg.seq, seg.ack, window);
+        if was_closed && self.snd.wnd > 0 {
+            self.recovery.on_window_opened(self.snd.una);
+        }
         if self.snd.wnd == 0 {
             self.recovery.retries = 0;
         } else if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
@@ -159,8 +164,8 @@ impl Connection {
         }
     }
 
-    /// Our FIN is acknowledged: FIN-WAIT-1 goes on to FIN-WAIT-2, CLOSING to TIME-WAIT, LAST-ACK to CLOSED. An
-    /// acknowledgement that does not cover it moves nothing.
+    /// Our FIN is acknowledged: FIN-WAIT-1 goes on to FIN-WAIT-2, CLOSING to TIME-WAIT, LAST-ACK to
+    /// CLOSED. An acknowledgement that does not cover it moves nothing.
     fn after_fin_acked(&mut self, now: Instant) -> Result<(), Discard> {
         if !self.snd.fin_acked() {
             return Ok(());

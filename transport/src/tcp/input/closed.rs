@@ -4,7 +4,8 @@ use crate::wire::{Flags, Options, Segment, SeqNumber, Timestamps};
 
 /// The reset that `seg` earns; none if it is a reset itself.
 ///
-/// Its numbers are acceptable to whoever sent the segment. Timestamps are echoed: RFC 7323, section 5.2.
+/// Its numbers are acceptable to whoever sent the segment. Timestamps are echoed: RFC 7323, section
+/// 5.2.
 #[must_use]
 pub fn reply(seg: &Segment<'_>) -> Option<Segment<'static>> {
     if seg.flags.rst {

@@ -9,7 +9,8 @@ use super::super::state::State;
 use super::super::timestamps::TimestampState;
 
 impl Connection {
-    /// Takes in the SYN that a listener got. Text and FIN on it are not kept: the peer sends them again.
+    /// Takes in the SYN that a listener got. Text and FIN on it are not kept: the peer sends them
+    /// again.
     pub(in crate::tcp) fn listen(&mut self, now: Instant, syn: &Segment<'_>) {
         self.take_syn(now, syn);
         self.enter(now, State::SynReceived);

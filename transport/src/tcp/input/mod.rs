@@ -1,8 +1,8 @@
 //! SEGMENT ARRIVES: RFC 9293, section 3.10.7, one file per part of it.
 //!
-//! CLOSED is `closed`, LISTEN `listen`, SYN-SENT `syn_sent`; `other_states` has the eight steps, of which
-//! the fifth fills `ack` and the seventh and eighth `text`. A step lets the segment pass on or ends its
-//! processing with a [`Discard`], which says what it has earned.
+//! CLOSED is `closed`, LISTEN `listen`, SYN-SENT `syn_sent`; `other_states` has the eight steps, of
+//! which the fifth fills `ack` and the seventh and eighth `text`. A step lets the segment pass on
+//! or ends its processing with a [`Discard`], which says what it has earned.
 
 mod ack;
 pub mod closed;
@@ -22,8 +22,8 @@ use super::time_wait::Verdict;
 /// Why the processing of a segment ended early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Discard {
-    /// Outside the window: answered, so that a peer which is behind catches up; one without text within the
-    /// budget alone, so that two ends do not answer each other for ever.
+    /// Outside the window: answered, so that a peer which is behind catches up; one without text
+    /// within the budget alone, so that two ends do not answer each other for ever.
     Unacceptable { has_text: bool },
     /// PAWS: answered.
     Old,
@@ -81,8 +81,8 @@ impl Connection {
         }
     }
 
-    /// TIME-WAIT, by its record. A connection may be reopened only by whoever has the listener, so here a new
-    /// SYN is ignored.
+    /// TIME-WAIT, by its record. A connection may be reopened only by whoever has the listener, so
+    /// here a new SYN is ignored.
     fn in_time_wait(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         let Some(record) = &mut self.remains else { return Err(Discard::Silently) };
         match record.handle_segment(now, seg) {

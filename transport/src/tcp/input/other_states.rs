@@ -10,9 +10,10 @@ use super::super::state::State;
 use super::Discard;
 
 impl Connection {
-    /// First to eighth in the RFC's order; each lets the segment pass on or ends its processing with the reply it
-    /// has earned. The third (security) and sixth (urgent) have nothing to do: appendix A.1, RFC 6093. Trimming
-    /// waits for the seventh, so that a reset is judged by the number it carried.
+    /// First to eighth in the RFC's order; each lets the segment pass on or ends its processing
+    /// with the reply it has earned. The third (security) and sixth (urgent) have nothing to do:
+    /// appendix A.1, RFC 6093. Trimming waits for the seventh, so that a reset is judged by the
+    /// number it carried.
     pub(super) fn other_states(
         &mut self,
         now: Instant,
@@ -43,8 +44,8 @@ impl Connection {
         Ok(())
     }
 
-    /// In a simultaneous open the peer's SYN-ACK repeats its SYN, which the sequence check would find old
-    /// (appendix A.2). Without the SYN it is what completes the handshake.
+    /// In a simultaneous open the peer's SYN-ACK repeats its SYN, which the sequence check would
+    /// find old (appendix A.2). Without the SYN it is what completes the handshake.
     fn as_simultaneous_syn_ack<'a>(&self, seg: &Segment<'a>) -> Option<Segment<'a>> {
         let completes = self.state() == State::SynReceived
             && seg.flags.syn
@@ -59,8 +60,8 @@ impl Connection {
         })
     }
 
-    /// PAWS, before the first step: RFC 7323, section 5.3, R1. A segment without the option, on a connection that
-    /// has it, is dropped: section 3.2.
+    /// PAWS, before the first step: RFC 7323, section 5.3, R1. A segment without the option, on a
+    /// connection that has it, is dropped: section 3.2.
     fn check_timestamps(&self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         let Some(state) = self.timestamps.as_ref().filter(|_| !seg.flags.rst) else {
             return Ok(());
@@ -74,7 +75,8 @@ impl Connection {
 
     /// First, check sequence number.
     ///
-    /// A repeated SYN in SYN-RECEIVED means that our SYN-ACK was lost, or is late: it goes out again.
+    /// A repeated SYN in SYN-RECEIVED means that our SYN-ACK was lost, or is late: it goes out
+    /// again.
     fn check_sequence(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         if self.rcv.is_acceptable(seg.seq, seg.len()) {
             return Ok(());
@@ -90,8 +92,8 @@ impl Connection {
         Err(Discard::Unacceptable { has_text: !seg.text.is_empty() || seg.flags.fin })
     }
 
-    /// A reset at RCV.NXT - 1 after the peer's FIN: it was sent in answer to a segment of ours that crossed the
-    /// FIN, with the number from before it. Linux accepts it too.
+    /// A reset at RCV.NXT - 1 after the peer's FIN: it was sent in answer to a segment of ours that
+    /// crossed the FIN, with the number from before it. Linux accepts it too.
     fn check_reset_before_fin(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         let after_fin = matches!(self.state(), State::CloseWait | State::LastAck | State::Closing);
         if after_fin && seg.seq == self.rcv.nxt - 1 {
@@ -103,8 +105,8 @@ impl Connection {
 
     /// Second, check the RST bit; RFC 5961, section 3.2.
     ///
-    /// Only RCV.NXT itself resets. Any other number in the window draws a challenge ACK, so a blind attacker has
-    /// to hit one number in 2^32 rather than any number in the window.
+    /// Only RCV.NXT itself resets. Any other number in the window draws a challenge ACK, so a blind
+    /// attacker has to hit one number in 2^32 rather than any number in the window.
     fn check_reset(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         if !seg.flags.rst {
             return Ok(());
@@ -138,13 +140,14 @@ impl Connection {
         }
     }
 
-    /// Fourth, check the SYN bit; RFC 5961, section 4.2. Whatever its number, it is challenged: a peer that has
-    /// restarted answers with a reset.
+    /// Fourth, check the SYN bit; RFC 5961, section 4.2. Whatever its number, it is challenged: a
+    /// peer that has restarted answers with a reset.
     fn check_syn(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         if seg.flags.syn { Err(Discard::Challenge) } else { Ok(()) }
     }
 
-    /// The segment is the peer's: it is alive, and its timestamp may be echoed (RFC 7323, section 5.3, R3).
+    /// The segment is the peer's: it is alive, and its timestamp may be echoed (RFC 7323, section
+    /// 5.3, R3).
     fn on_heard(&mut self, now: Instant, seg: &Segment<'_>) {
         let silent_for = now.since(self.heard_at);
         self.heard_at = now;

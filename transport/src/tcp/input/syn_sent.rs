@@ -10,8 +10,8 @@ use super::super::state::State;
 use super::super::timers::Timer;
 use super::Discard;
 
-/// SYNs sent early in answer to acknowledgements of an old connection. More than a few mean a peer that will
-/// not let go of it.
+/// SYNs sent early in answer to acknowledgements of an old connection. More than a few mean a peer
+/// that will not let go of it.
 const HURRIED_SYNS_MAX: u8 = 3;
 
 impl Connection {
@@ -40,8 +40,9 @@ impl Connection {
         Ok(())
     }
 
-    /// First, check the ACK bit. What acknowledges something else than our SYN comes from an old connection that
-    /// the peer still has: the reset rids it of that, and a new SYN at once saves the timeout.
+    /// First, check the ACK bit. What acknowledges something else than our SYN comes from an old
+    /// connection that the peer still has: the reset rids it of that, and a new SYN at once saves
+    /// the timeout.
     fn check_syn_sent_ack(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         let ours = seg.ack.after(self.snd.iss) && seg.ack.at_or_before(self.snd.nxt);
         if !seg.flags.ack || ours {
@@ -80,8 +81,8 @@ impl Connection {
         self.enter(now, State::Established);
     }
 
-    /// Fourth, check the SYN bit: it does not acknowledge ours, so both sides open at once (RFC 9293, section
-    /// 3.5, figure 7). Our SYN goes out again, with its acknowledgement.
+    /// Fourth, check the SYN bit: it does not acknowledge ours, so both sides open at once (RFC
+    /// 9293, section 3.5, figure 7). Our SYN goes out again, with its acknowledgement.
     fn open_simultaneously(&mut self, now: Instant) {
         self.enter(now, State::SynReceived);
         self.pending.syn = true;

@@ -79,7 +79,8 @@ impl Connection {
         (start.offset_from(self.rcv.nxt), text)
     }
 
-    /// Text after the owner has let go has no reader: the peer must hear of it (RFC 9293, section 3.6.1).
+    /// Text after the owner has let go has no reader: the peer must hear of it (RFC 9293, section
+    /// 3.6.1).
     fn check_owner(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         if !self.orphaned {
             return Ok(());
@@ -90,8 +91,8 @@ impl Connection {
         Err(Discard::Done)
     }
 
-    /// Text that the peer sent before it saw anything of this lease belongs to an earlier one: it is never
-    /// delivered (DESIGN.md, section 6.4).
+    /// Text that the peer sent before it saw anything of this lease belongs to an earlier one: it
+    /// is never delivered (DESIGN.md, section 6.4).
     fn check_lease(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
         if !self.lease.is_foreign(seg.ack, self.lease_acked()) {
             return Ok(());
@@ -128,8 +129,8 @@ impl Connection {
         }
     }
 
-    /// Notes where the peer's FIN stands, if all text before it was inside the window. The first number stays: a
-    /// stream has one end.
+    /// Notes where the peer's FIN stands, if all text before it was inside the window. The first
+    /// number stays: a stream has one end.
     fn note_fin(&mut self, seg: &Segment<'_>) {
         let fin: SeqNumber = seg.seq + sequence_len(seg.text.len());
         let in_window = fin.at_or_after(self.rcv.nxt) && fin.at_or_before(self.rcv.edge);

@@ -1,0 +1,63 @@
+//! Connections against each other, and one against a hand that writes its segments.
+
+mod blind;
+mod close;
+mod handshake;
+mod lease;
+mod liveness;
+mod loss;
+mod pair;
+mod solo;
+mod transfer;
+mod windows;
+
+use crate::wire::{Segment, SeqNumber, Text};
+
+use super::{Config, Start};
+
+/// Where every test of a pair is also run: the start, half the circle, and just before the wrap.
+const PLACES: [u32; 4] = [0, (1 << 31) - 5_000, u32::MAX, u32::MAX - 5_000];
+
+fn start(isn: u32) -> Start {
+    Start { isn: SeqNumber::new(isn), timestamp_offset: isn ^ 0x5555_5555, mss: 1000 }
+}
+
+/// No timestamps, no SACK, no scaling: segments are exactly what the test says.
+fn plain() -> Config {
+    Config { timestamps: false, sack: false, window_scale: false, ..Config::default() }
+}
+
+/// The byte at a place of a stream.
+fn byte(place: usize) -> u8 {
+    u8::try_from((place * 31 + place / 251) % 251).unwrap()
+}
+
+fn bytes(start: usize, len: usize) -> Vec<u8> {
+    (start..start + len).map(byte).collect()
+}
+
+/// A segment that owns its text.
+#[derive(Clone, Debug)]
+struct Owned {
+    header: Segment<'static>,
+    text: Vec<u8>,
+}
+
+impl Owned {
+    fn of(seg: &Segment<'_>) -> Self {
+        let header = Segment {
+            text: Text::EMPTY,
+            seq: seg.seq,
+            ack: seg.ack,
+            flags: seg.flags,
+            window: seg.window,
+            urgent: seg.urgent,
+            options: seg.options,
+        };
+        Self { header, text: seg.text.bytes().collect() }
+    }
+
+    fn segment(&self) -> Segment<'_> {
+        Segment { text: Text::from(self.text.as_slice()), ..self.header }
+    }
+}
