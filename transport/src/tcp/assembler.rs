@@ -32,6 +32,8 @@ const GROWTH_MIN: usize = 2048;
 struct Range {
     start: u64,
     end: u64,
+    /// When it grew last, by a count of its own: the order of SACK blocks.
+    grown: u64,
 }
 
 /// What became of a segment's text.
@@ -56,8 +58,8 @@ pub(super) struct Assembler {
     next: u64,
     /// Early ranges: sorted, neither touching nor overlapping, all after `next`.
     early: VecDeque<Range>,
-    /// The early range that grew last: the first SACK block (RFC 2018, section 4).
-    latest: u64,
+    /// How often an early range has grown.
+    growths: u64,
     /// Most bytes held since it was last empty.
     peak: usize,
     /// The peak before that: what to take at once, rather than grow step by step.
@@ -72,7 +74,7 @@ impl Assembler {
             read: 0,
             next: 0,
             early: VecDeque::new(),
-            latest: 0,
+            growths: 0,
             peak: 0,
             expected: 0,
         }
@@ -133,20 +135,17 @@ impl Assembler {
         self.give_back_if_empty();
     }
 
-    /// Early ranges as distances from the first byte missing, the one that grew last first, then
-    /// the others from the lowest: RFC 2018, section 4.
-    pub(super) fn early_ranges(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let latest = self.early.iter().find(|range| self.is_latest(range));
-        let others = self.early.iter().filter(|range| !self.is_latest(range));
-        latest.into_iter().chain(others).map(|range| {
-            let distance =
-                |place: u64| u32::try_from(place - self.next).expect("bounded by the window");
-            (distance(range.start), distance(range.end))
+    /// At most `most` early ranges as distances from the first byte missing, the one that grew last
+    /// first: RFC 2018, section 4.
+    pub(super) fn early_ranges(&self, most: usize) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let mut older_than = u64::MAX;
+        let distance = |place: u64| u32::try_from(place - self.next).expect("within the window");
+        (0..most).map_while(move |_| {
+            let older = self.early.iter().filter(|range| range.grown < older_than);
+            let range = older.max_by_key(|range| range.grown)?;
+            older_than = range.grown;
+            Some((distance(range.start), distance(range.end)))
         })
-    }
-
-    fn is_latest(&self, range: &Range) -> bool {
-        range.start <= self.latest && self.latest < range.end
     }
 
     /// Notes the early range `[start, end)`, joined with those that it touches. False if there is
@@ -154,7 +153,7 @@ impl Assembler {
     fn note_early(&mut self, start: u64, end: u64) -> bool {
         let first = self.early.partition_point(|range| range.end < start);
         let after = self.early.partition_point(|range| range.start <= end);
-        let mut joined = Range { start, end };
+        let mut joined = Range { start, end, grown: self.growths + 1 };
         if first == after {
             if self.early.len() == RANGES_MAX {
                 return false;
@@ -168,7 +167,7 @@ impl Assembler {
             self.early.drain(first + 1..after);
             self.early[first] = joined;
         }
-        self.latest = start;
+        self.growths += 1;
         true
     }
 

@@ -80,6 +80,8 @@ pub struct Connection {
     pub(super) soft_error: bool,
     /// Window or keepalive probes that were not answered.
     pub(super) probes: u8,
+    /// Doublings of the interval between window probes, answered or not.
+    pub(super) persist_backoff: u8,
     /// SYNs sent early, because the peer held an old connection.
     pub(super) hurried_syns: u8,
     /// When a segment last came.
@@ -149,6 +151,7 @@ impl Connection {
             syn_lost: false,
             soft_error: false,
             probes: 0,
+            persist_backoff: 0,
             hurried_syns: 0,
             heard_at: now,
             text_sent_at: now,
@@ -266,18 +269,18 @@ impl Connection {
     }
 
     /// Closes without a word to the peer.
-    pub(super) fn fail(&mut self, reason: CloseReason) {
+    pub(super) fn fail(&mut self, now: Instant, reason: CloseReason) {
         if self.state == State::Closed {
             return;
         }
         self.events.close(reason);
-        self.enter(Instant::ORIGIN, State::Closed);
+        self.enter(now, State::Closed);
     }
 
     /// Closes with a reset to the peer: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`.
-    pub(super) fn reset(&mut self, reason: CloseReason) {
+    pub(super) fn reset(&mut self, now: Instant, reason: CloseReason) {
         self.pending.reset_open(self.snd.bare_seq(), self.rcv.nxt);
-        self.fail(reason);
+        self.fail(now, reason);
     }
 
     /// Takes in the segment size that the peer named, if it did: RFC 9293, section 3.7.1.

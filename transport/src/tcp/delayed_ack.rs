@@ -52,9 +52,10 @@ impl DelayedAck {
         }
     }
 
-    /// A segment brought `bytes` of text in order.
-    pub(super) fn on_text(&mut self, bytes: u32) -> Hurry {
-        self.full = self.full.max(bytes);
+    /// A segment brought `bytes` of text in order. One longer than `mss` is several that were
+    /// merged on their way.
+    pub(super) fn on_text(&mut self, bytes: u32, mss: u32) -> Hurry {
+        self.full = self.full.max(bytes.min(mss));
         self.unacknowledged = self.unacknowledged.saturating_add(bytes);
         let second_full = self.unacknowledged >= self.full.saturating_mul(2);
         if self.quick_left > 0 || second_full {
@@ -103,7 +104,7 @@ mod tests {
     fn after_start() -> DelayedAck {
         let mut acks = DelayedAck::new();
         for _ in 0..QUICK_ACKS {
-            assert_eq!(acks.on_text(1000), Hurry::Now);
+            assert_eq!(acks.on_text(1000, 1460), Hurry::Now);
             acks.on_sent(SeqNumber::new(1));
         }
         acks
@@ -113,27 +114,33 @@ mod tests {
     fn every_second_full_segment_is_acknowledged() {
         let mut acks = after_start();
         for _ in 0..10 {
-            assert_eq!(acks.on_text(1000), Hurry::Later);
+            assert_eq!(acks.on_text(1000, 1460), Hurry::Later);
             assert!(acks.is_owed() && !acks.is_due_now());
-            assert_eq!(acks.on_text(1000), Hurry::Now);
+            assert_eq!(acks.on_text(1000, 1460), Hurry::Now);
             acks.on_sent(SeqNumber::new(1));
             assert!(!acks.is_owed());
         }
     }
 
     #[test]
+    fn merged_segments_are_acknowledged_at_once() {
+        let mut acks = after_start();
+        assert_eq!(acks.on_text(64_000, 1460), Hurry::Now);
+    }
+
+    #[test]
     fn small_segments_wait_for_the_timer() {
         let mut acks = after_start();
         for _ in 0..19 {
-            assert_eq!(acks.on_text(100), Hurry::Later);
+            assert_eq!(acks.on_text(100, 1460), Hurry::Later);
         }
-        assert_eq!(acks.on_text(100), Hurry::Now);
+        assert_eq!(acks.on_text(100, 1460), Hurry::Now);
     }
 
     #[test]
     fn a_demand_is_not_softened_by_later_text() {
         let mut acks = after_start();
         acks.demand();
-        assert_eq!(acks.on_text(1), Hurry::Now);
+        assert_eq!(acks.on_text(1, 1460), Hurry::Now);
     }
 }

@@ -167,7 +167,7 @@ impl Connection {
         }
         if self.recovery.retries >= self.config.retries {
             self.unreported.abort_on_timeout += 1;
-            return self.reset(self.timeout_reason());
+            return self.reset(now, self.timeout_reason());
         }
         stats.timeouts += 1;
         self.congestion.on_timeout(self.snd.flight(), self.recovery.retries == 0);
@@ -184,7 +184,7 @@ impl Connection {
     /// The SYN or SYN-ACK is unanswered.
     fn on_syn_timeout(&mut self, now: Instant) {
         if self.recovery.retries >= self.config.syn_retries {
-            return self.fail(self.timeout_reason());
+            return self.fail(now, self.timeout_reason());
         }
         self.recovery.retries += 1;
         self.recovery.stop_timing();

@@ -358,7 +358,7 @@ impl Connection {
             } else {
                 crate::wire::options::SACK_BLOCKS_MAX
             };
-            for (left, right) in self.assembler.early_ranges().take(most) {
+            for (left, right) in self.assembler.early_ranges(most) {
                 sack.push(self.rcv.nxt + left, self.rcv.nxt + right);
             }
         }
@@ -418,7 +418,8 @@ impl Connection {
     fn arm_persist(&mut self, now: Instant) {
         let stuck = self.state().may_send_text() && self.unsent() > 0 && self.snd.flight() == 0;
         if stuck {
-            self.timers.set_if_stopped(Timer::Persist, now + self.rtt.backed_off(self.probes));
+            self.timers
+                .set_if_stopped(Timer::Persist, now + self.rtt.backed_off(self.persist_backoff));
         }
     }
 }

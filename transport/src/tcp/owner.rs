@@ -96,7 +96,7 @@ impl Connection {
         self.orphaned = true;
         match self.state() {
             State::Closed | State::TimeWait => self.assembler.clear(),
-            State::SynSent | State::Listen => self.fail(CloseReason::Aborted),
+            State::SynSent | State::Listen => self.fail(now, CloseReason::Aborted),
             State::SynReceived
             | State::Established
             | State::FinWait1
@@ -108,16 +108,16 @@ impl Connection {
     }
 
     /// Resets the connection at once: RFC 9293, section 3.10.5.
-    pub fn abort(&mut self, _now: Instant) {
+    pub fn abort(&mut self, now: Instant) {
         self.orphaned = true;
         match self.state() {
             State::SynReceived
             | State::Established
             | State::FinWait1
             | State::FinWait2
-            | State::CloseWait => self.reset(CloseReason::Aborted),
+            | State::CloseWait => self.reset(now, CloseReason::Aborted),
             State::Listen | State::SynSent | State::Closing | State::LastAck | State::TimeWait => {
-                self.fail(CloseReason::Aborted)
+                self.fail(now, CloseReason::Aborted)
             }
             State::Closed => self.assembler.clear(),
         }
@@ -136,7 +136,7 @@ impl Connection {
     fn close_synchronized(&mut self, now: Instant) {
         if self.assembler.readable() > 0 {
             self.unreported.abort_on_data += 1;
-            self.reset(CloseReason::Aborted);
+            self.reset(now, CloseReason::Aborted);
             return;
         }
         self.restart_orphan_timer(now);

@@ -18,8 +18,8 @@ impl Connection {
                 Timer::Persist => self.on_persist(now),
                 Timer::DelayedAck => self.on_delayed_ack(stats),
                 Timer::Keepalive => self.on_keepalive(now),
-                Timer::User => self.on_user_timeout(),
-                Timer::Orphan => self.on_orphan_timeout(),
+                Timer::User => self.on_user_timeout(now),
+                Timer::Orphan => self.on_orphan_timeout(now),
                 Timer::TimeWait => self.enter(now, State::Closed),
             }
         }
@@ -31,16 +31,17 @@ impl Connection {
     ///
     /// RFC 5927: believed only if the number quoted is in flight; ends an attempt to connect if
     /// `hard`, and no connection that is open, for which it only explains a later timeout (RFC
-    /// 9293, section 3.9.2.2).
-    pub fn handle_unreachable(&mut self, _now: Instant, hard: bool, quoted_seq: SeqNumber) {
+    /// 9293, section 3.9.2.2). Says whether it was believed.
+    pub fn handle_unreachable(&mut self, now: Instant, hard: bool, quoted_seq: SeqNumber) -> bool {
         let in_flight = quoted_seq.at_or_after(self.snd.una) && quoted_seq.before(self.snd.max);
         if !in_flight || self.state() == State::Closed {
-            return;
+            return false;
         }
         self.soft_error = true;
         if hard && !self.state().is_synchronized() {
-            self.fail(CloseReason::Unreachable);
+            self.fail(now, CloseReason::Unreachable);
         }
+        true
     }
 
     /// The peer's window has been closed, or too small, for long: probe it, or send what fits.
@@ -51,11 +52,12 @@ impl Connection {
         }
         if self.probes >= self.config.retries {
             self.unreported.abort_on_timeout += 1;
-            return self.reset(self.timeout_reason());
+            return self.reset(now, self.timeout_reason());
         }
         self.probes += 1;
+        self.persist_backoff = self.persist_backoff.saturating_add(1);
         self.pending.window_probe = true;
-        self.timers.set(Timer::Persist, now + self.rtt.backed_off(self.probes));
+        self.timers.set(Timer::Persist, now + self.rtt.backed_off(self.persist_backoff));
     }
 
     fn on_delayed_ack(&mut self, stats: &mut Stats) {
@@ -77,24 +79,24 @@ impl Connection {
         }
         if self.probes >= keepalive.probes {
             self.unreported.abort_on_timeout += 1;
-            return self.reset(self.timeout_reason());
+            return self.reset(now, self.timeout_reason());
         }
         self.probes += 1;
         self.pending.keepalive = true;
         self.timers.set(Timer::Keepalive, now + keepalive.interval);
     }
 
-    fn on_user_timeout(&mut self) {
+    fn on_user_timeout(&mut self, now: Instant) {
         self.unreported.abort_on_timeout += 1;
         if self.state().is_synchronized() {
-            self.reset(self.timeout_reason());
+            self.reset(now, self.timeout_reason());
         } else {
-            self.fail(self.timeout_reason());
+            self.fail(now, self.timeout_reason());
         }
     }
 
-    fn on_orphan_timeout(&mut self) {
+    fn on_orphan_timeout(&mut self, now: Instant) {
         self.unreported.abort_on_linger += 1;
-        self.reset(CloseReason::Lingered);
+        self.reset(now, CloseReason::Lingered);
     }
 }

@@ -141,12 +141,15 @@ impl Connection {
         let window = u32::from(seg.window) << self.snd.shift;
         let was_closed = self.snd.wnd == 0;
         let updated = self.snd.update_window(seg.seq, seg.ack, window);
-        if was_closed && self.snd.wnd > 0 {
-            self.recovery.on_window_opened(self.snd.una);
-        }
         if self.snd.wnd == 0 {
             self.recovery.retries = 0;
-        } else if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
+            return;
+        }
+        self.persist_backoff = 0;
+        if was_closed {
+            self.recovery.on_window_opened(self.snd.una);
+        }
+        if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
             self.pending.window_probe = false;
             self.timers.set(Timer::Persist, now + self.rtt.rto());
         }
@@ -177,7 +180,7 @@ impl Connection {
                 return Err(Discard::Done);
             }
             State::LastAck => {
-                self.fail(CloseReason::Normal);
+                self.fail(now, CloseReason::Normal);
                 return Err(Discard::Done);
             }
             State::Closed

@@ -25,8 +25,8 @@ enum Discard {
     /// Outside the window: answered, so that a peer which is behind catches up; one without text
     /// within the budget alone, so that two ends do not answer each other for ever.
     Unacceptable { has_text: bool },
-    /// PAWS: answered.
-    Old,
+    /// PAWS: answered likewise.
+    Old { has_text: bool },
     /// May be an attack: answered within the budget (RFC 5961).
     Challenge,
     /// Earns nothing.
@@ -61,15 +61,10 @@ impl Connection {
         }
         stats.discarded_segs += 1;
         match discard {
-            Discard::Unacceptable { has_text: true } => self.acks.demand(),
-            Discard::Unacceptable { has_text: false } => {
-                if self.challenges.spend(now) {
-                    self.acks.demand();
-                }
-            }
-            Discard::Old => {
+            Discard::Unacceptable { has_text } => self.answer(now, has_text),
+            Discard::Old { has_text } => {
                 stats.paws_estab += 1;
-                self.acks.demand();
+                self.answer(now, has_text);
             }
             Discard::Challenge => {
                 if self.challenges.spend(now) {
@@ -78,6 +73,13 @@ impl Connection {
                 }
             }
             Discard::Silently | Discard::Done => {}
+        }
+    }
+
+    /// Answers an old segment: one with text whatever the budget, for its sender waits.
+    fn answer(&mut self, now: Instant, has_text: bool) {
+        if has_text || self.challenges.spend(now) {
+            self.acks.demand();
         }
     }
 

@@ -25,7 +25,7 @@ impl Connection {
         }
         self.check_timestamps(now, seg)?;
         self.check_sequence(seg)?;
-        self.check_reset(seg)?;
+        self.check_reset(now, seg)?;
         self.check_syn(seg)?;
         self.after_sequence_check(now, seg, stats)
     }
@@ -67,7 +67,9 @@ impl Connection {
             return Ok(());
         };
         match seg.options.timestamps {
-            Some(ts) if state.is_old(now, ts.value) => Err(Discard::Old),
+            Some(ts) if state.is_old(now, ts.value) => {
+                Err(Discard::Old { has_text: seg.len() > 0 })
+            }
             Some(_) => Ok(()),
             None => Err(Discard::Silently),
         }
@@ -75,14 +77,11 @@ impl Connection {
 
     /// First, check sequence number.
     ///
-    /// A repeated SYN in SYN-RECEIVED means that our SYN-ACK was lost, or is late: it goes out
-    /// again.
+    /// A reset is left to the second step, which asks more. A repeated SYN in SYN-RECEIVED means
+    /// that our SYN-ACK was lost, or is late: it goes out again.
     fn check_sequence(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
-        if self.rcv.is_acceptable(seg.seq, seg.len()) {
+        if seg.flags.rst || self.rcv.is_acceptable(seg.seq, seg.len()) {
             return Ok(());
-        }
-        if seg.flags.rst {
-            return self.check_reset_before_fin(seg);
         }
         let repeated_syn = seg.flags.syn && !seg.flags.ack && seg.seq == self.rcv.irs;
         if self.state() == State::SynReceived && repeated_syn {
@@ -92,39 +91,35 @@ impl Connection {
         Err(Discard::Unacceptable { has_text: !seg.text.is_empty() || seg.flags.fin })
     }
 
-    /// A reset at RCV.NXT - 1 after the peer's FIN: it was sent in answer to a segment of ours that
-    /// crossed the FIN, with the number from before it. Linux accepts it too.
-    fn check_reset_before_fin(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
-        let after_fin = matches!(self.state(), State::CloseWait | State::LastAck | State::Closing);
-        if after_fin && seg.seq == self.rcv.nxt - 1 {
-            self.on_reset(seg);
-            return Err(Discard::Done);
-        }
-        Err(Discard::Silently)
-    }
-
     /// Second, check the RST bit; RFC 5961, section 3.2.
     ///
     /// Only RCV.NXT itself resets. Any other number in the window draws a challenge ACK, so a blind
     /// attacker has to hit one number in 2^32 rather than any number in the window.
-    fn check_reset(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
+    fn check_reset(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         if !seg.flags.rst {
             return Ok(());
         }
-        if seg.seq != self.rcv.nxt {
-            return Err(Discard::Challenge);
+        if seg.seq == self.rcv.nxt || self.is_from_before_fin(seg) {
+            self.on_reset(now, seg);
+            return Err(Discard::Done);
         }
-        self.on_reset(seg);
-        Err(Discard::Done)
+        Err(if self.rcv.contains(seg.seq) { Discard::Challenge } else { Discard::Silently })
     }
 
-    fn on_reset(&mut self, seg: &Segment<'_>) {
+    /// Whether a reset stands at RCV.NXT - 1 after the peer's FIN: it was sent in answer to a
+    /// segment of ours that crossed the FIN, with the number from before it. Linux accepts it too.
+    fn is_from_before_fin(&self, seg: &Segment<'_>) -> bool {
+        let after_fin = matches!(self.state(), State::CloseWait | State::LastAck | State::Closing);
+        after_fin && seg.seq == self.rcv.nxt - 1
+    }
+
+    fn on_reset(&mut self, now: Instant, seg: &Segment<'_>) {
         self.lease.judge_reset(seg, self.snd.una);
         match self.state() {
-            State::SynReceived if !self.passive => self.fail(CloseReason::Refused),
+            State::SynReceived if !self.passive => self.fail(now, CloseReason::Refused),
             // Both have finished: nothing is lost by the peer's haste.
             State::Closing | State::LastAck if self.send_buffer.is_empty() => {
-                self.fail(CloseReason::Normal);
+                self.fail(now, CloseReason::Normal);
             }
             State::Closed
             | State::Listen
@@ -136,7 +131,7 @@ impl Connection {
             | State::CloseWait
             | State::Closing
             | State::LastAck
-            | State::TimeWait => self.fail(CloseReason::ResetByPeer),
+            | State::TimeWait => self.fail(now, CloseReason::ResetByPeer),
         }
     }
 

@@ -22,7 +22,7 @@ impl Connection {
         stats: &mut Stats,
     ) -> Result<(), Discard> {
         self.check_syn_sent_ack(seg)?;
-        self.check_syn_sent_reset(seg)?;
+        self.check_syn_sent_reset(now, seg)?;
         if !seg.flags.syn {
             return Err(Discard::Silently);
         }
@@ -60,14 +60,14 @@ impl Connection {
     }
 
     /// Second, check the RST bit: it counts if it acknowledges our SYN.
-    fn check_syn_sent_reset(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
+    fn check_syn_sent_reset(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         if !seg.flags.rst {
             return Ok(());
         }
         if !seg.flags.ack {
             return Err(Discard::Silently);
         }
-        self.fail(CloseReason::Refused);
+        self.fail(now, CloseReason::Refused);
         Err(Discard::Done)
     }
 

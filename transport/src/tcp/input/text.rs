@@ -32,8 +32,8 @@ impl Connection {
             }
         } else {
             self.figures.data_segs_in += 1;
-            self.check_owner(seg)?;
-            self.check_lease(seg)?;
+            self.check_owner(now, seg)?;
+            self.check_lease(now, seg)?;
             self.lease.on_peer_text();
             self.take_text(now, offset, text, stats);
         }
@@ -81,24 +81,24 @@ impl Connection {
 
     /// Text after the owner has let go has no reader: the peer must hear of it (RFC 9293, section
     /// 3.6.1).
-    fn check_owner(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
+    fn check_owner(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         if !self.orphaned {
             return Ok(());
         }
         self.unreported.abort_on_data += 1;
         self.pending.reset_open(seg.ack, self.rcv.nxt);
-        self.fail(CloseReason::Aborted);
+        self.fail(now, CloseReason::Aborted);
         Err(Discard::Done)
     }
 
     /// Text that the peer sent before it saw anything of this lease belongs to an earlier one: it
     /// is never delivered (DESIGN.md, section 6.4).
-    fn check_lease(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
+    fn check_lease(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         if !self.lease.is_foreign(seg.ack, self.lease_acked()) {
             return Ok(());
         }
         self.events.raise(Mark::ForeignText);
-        self.reset(CloseReason::ForeignText);
+        self.reset(now, CloseReason::ForeignText);
         Err(Discard::Done)
     }
 
@@ -114,7 +114,7 @@ impl Connection {
                     // It fills a hole: RFC 5681, section 4.2.
                     self.acks.demand();
                 }
-                if self.acks.on_text(len) == Hurry::Later {
+                if self.acks.on_text(len, self.rcv.mss) == Hurry::Later {
                     self.timers.set_if_stopped(Timer::DelayedAck, now + self.config.delayed_ack);
                 }
             }

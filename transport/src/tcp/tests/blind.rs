@@ -16,7 +16,7 @@ fn only_a_reset_at_rcv_nxt_resets() {
             let sent = solo.arrive(seq, 0, seg(Flags::RST));
             solo.assert_ack(&sent, 1);
         }
-        for seq in [0u32, 70_000, 1 << 31, u32::MAX] {
+        for seq in [0u32, 65_536, 70_000, 1 << 31, u32::MAX] {
             assert!(solo.arrive(seq, 0, seg(Flags::RST)).is_empty(), "outside: {seq}");
         }
         assert_eq!(solo.stats.challenge_acks, 3);
@@ -33,8 +33,7 @@ fn a_reset_judged_by_a_trimmed_sequence_number() {
     solo.text(1, 100, 1);
     // Trimmed to the window it would stand at RCV.NXT.
     let text = Text::from([0; 50].as_slice());
-    let sent = solo.arrive(61, 1, Segment { text, ..seg(Flags::RST_ACK) });
-    solo.assert_ack(&sent, 101);
+    assert!(solo.arrive(61, 1, Segment { text, ..seg(Flags::RST_ACK) }).is_empty());
     assert_eq!(solo.connection.state(), State::Established);
 }
 

@@ -13,7 +13,8 @@ mod windows;
 
 use crate::wire::{Segment, SeqNumber, Text};
 
-use super::{Config, Start};
+use super::{Config, Connection, Start, State};
+use crate::time::Instant;
 
 /// Where every test of a pair is also run: the start, half the circle, and just before the wrap.
 const PLACES: [u32; 4] = [0, (1 << 31) - 5_000, u32::MAX, u32::MAX - 5_000];
@@ -34,6 +35,16 @@ fn byte(place: usize) -> u8 {
 
 fn bytes(start: usize, len: usize) -> Vec<u8> {
     (start..start + len).map(byte).collect()
+}
+
+/// TCP.md, section 2, invariant 1: once everything that may leave has left, what is still to be
+/// done has a timer.
+fn assert_will_go_on(connection: &Connection, now: Instant) {
+    let info = connection.info(now);
+    let open = info.state.is_synchronized() && info.state != State::TimeWait;
+    if open && (info.unacked > 0 || info.notsent_bytes > 0) {
+        assert!(connection.poll_timeout().is_some(), "{}: nothing will go on", info.state);
+    }
 }
 
 /// A segment that owns its text.

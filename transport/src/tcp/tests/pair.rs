@@ -201,6 +201,7 @@ impl Pair {
             self.sent.push((self.now, way, owned));
         }
         end.connection.assert_invariants();
+        super::assert_will_go_on(&end.connection, self.now);
     }
 
     fn deliver(&mut self) {

@@ -97,6 +97,7 @@ impl Solo {
             assert!(sent.len() < 10_000, "transmits for ever");
         }
         self.connection.assert_invariants();
+        super::assert_will_go_on(&self.connection, self.now);
         sent
     }
 

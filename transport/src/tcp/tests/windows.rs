@@ -178,6 +178,20 @@ fn a_closed_window_is_probed_with_a_byte_and_backs_off() {
 }
 
 #[test]
+fn probes_back_off_though_they_are_answered() {
+    let mut solo = Solo::established_with(plain(), 5, mss(), 0);
+    solo.write(500);
+    let mut waited = Vec::new();
+    for _ in 0..4 {
+        let before = solo.now;
+        solo.next_timer(10 * SECOND);
+        waited.push(solo.now.since(before).as_millis());
+        solo.ack(1, 1, 0);
+    }
+    assert_eq!(waited, [200, 400, 800, 1_600]);
+}
+
+#[test]
 fn a_probe_that_is_taken_counts() {
     let mut solo = Solo::established(5);
     solo.write(1_000);
