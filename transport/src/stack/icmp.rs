@@ -54,7 +54,7 @@ impl Stack {
         self.replies.push_echo(now, source, destination, message, &mut self.stats);
     }
 
-    /// Tells the connection that sent the quoted segment, if there is one and the segment is in
+    /// Tells the connection that sent the quoted segment, if there is one; it believes what is in
     /// flight.
     fn handle_unreachable(&mut self, now: Instant, local: LocalAddress, quote: Quote, hard: bool) {
         let remote = SocketAddr::new(quote.destination, quote.ports.destination);
@@ -66,8 +66,11 @@ impl Stack {
             return;
         };
         let Some(entry) = self.connections.at_mut(index) else { return };
-        self.stats.icmp_in_dest_unreachs += 1;
-        entry.connection.handle_unreachable(now, hard, quote.seq);
+        if entry.connection.handle_unreachable(now, hard, quote.seq) {
+            self.stats.icmp_in_dest_unreachs += 1;
+        } else {
+            self.stats.icmp_in_errors += 1;
+        }
         self.touched(index);
     }
 }

@@ -228,6 +228,30 @@ impl Stack {
         })
     }
 
+    /// What must hold between any two calls, of the stack and of each connection. For tests and
+    /// simulation: it costs a walk over all connections.
+    ///
+    /// # Panics
+    ///
+    /// If anything does not hold.
+    pub fn assert_invariants(&self) {
+        for (id, entry) in self.connections.iter() {
+            entry.connection.assert_invariants();
+            let state = entry.connection.state();
+            let found = self.demux.find(&entry.tuple) == Some(id.index());
+            assert_eq!(found, state != State::Closed, "{id:?}: {state}, found: {found}");
+            let armed = self.wheel.deadline(id.index());
+            let wanted = entry.connection.poll_timeout();
+            let in_time = wanted.is_none_or(|wanted| armed.is_some_and(|armed| armed <= wanted));
+            assert!(in_time || entry.ready, "{id:?} wants {wanted:?}, armed {armed:?}");
+        }
+        let counted: usize = self.states.iter().sum();
+        assert_eq!(counted, self.connections.len(), "each connection has one state");
+        assert!(self.demux.len() <= self.connections.len(), "a tuple of nobody");
+        assert!(self.time_waits.len() <= self.config.time_wait_max, "too many TIME-WAITs");
+        assert!(self.connections.len() <= self.config.connections_max, "too many connections");
+    }
+
     /// Handshakes under way, and connections that wait to be accepted, at all listeners.
     #[must_use]
     pub fn listen_queues(&self) -> (usize, usize) {
