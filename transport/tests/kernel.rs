@@ -76,6 +76,7 @@ fn run_again(arguments: &[&str], test: &str) {
     assert!(stdout.contains("1 passed"), "{test} did not run: is that its name?\n{stdout}");
 }
 
+#[expect(clippy::print_stdout, reason = "a skip says why, where the tests' output is read")]
 fn skip(test: &str, reason: &str) {
     let required = std::env::var_os("WHARF_TEST_REQUIRE").is_some();
     assert!(!required, "{test} is required, but cannot run here: {reason}");
