@@ -27,7 +27,7 @@ const _: () = assert!(size_of::<Option<Entry>>() <= 64, "a TIME-WAIT entry stays
 pub(super) struct TimeWaitTable {
     /// The numbers of the queue's places, by tuple.
     index: Demux,
-    /// In the order of their ends; an entry taken out of the middle leaves a gap.
+    /// In the order of their ends; an entry taken out of the middle leaves a gap, never in front.
     queue: VecDeque<Option<Entry>>,
     /// The number of the queue's first place; numbers wrap.
     first: u32,
@@ -52,14 +52,12 @@ impl TimeWaitTable {
         if self.max == 0 {
             return 1;
         }
-        if self.queue.len() >= self.max {
-            self.close_gaps();
-        }
         let mut evicted = 0;
-        while self.queue.len() >= self.max {
+        while self.index.len() >= self.max {
             self.pop_front();
             evicted += 1;
         }
+        self.close_gaps();
         self.push_back(tuple, record);
         evicted
     }
@@ -125,10 +123,10 @@ impl TimeWaitTable {
         }
     }
 
-    /// Moves all entries together, once a quarter of the places are gaps: connections are not
-    /// evicted for gaps, and each gap pays for the moves of three entries.
+    /// Moves all entries together, once there are a quarter as many gaps as entries may be: the
+    /// queue stays bounded, and each gap pays for the move of four entries.
     fn close_gaps(&mut self) {
-        if self.index.len() > self.queue.len() / 4 * 3 {
+        if self.queue.len() - self.index.len() <= self.max / 4 {
             return;
         }
         let mut to = 0;

@@ -179,3 +179,48 @@ fn closing_a_listener_resets_what_nobody_accepted() {
     assert!(pair.server.info(pair.now, kept).is_ok());
     assert_eq!(pair.server.connections_in(State::Listen), 0);
 }
+
+#[test]
+fn a_syn_costs_no_buffers() {
+    let mut pair = Pair::new();
+    pair.server.listen(server_address(true), 50).unwrap();
+    for _ in 0..20 {
+        pair.client.connect(pair.now, server_address(true)).unwrap();
+    }
+    carry(pair.now, &mut pair.client, &mut pair.server);
+    assert_eq!(pair.server.connections_in(State::SynReceived), 20);
+    let now = pair.now;
+    let held: usize =
+        pair.server.connections.iter().map(|(_, entry)| entry.connection.info(now).buffers).sum();
+    assert_eq!(held, 0);
+}
+
+#[test]
+fn a_backlog_of_nothing_takes_nobody() {
+    let mut pair = Pair::new();
+    pair.server.listen(server_address(true), 0).unwrap();
+    pair.client.connect(pair.now, server_address(true)).unwrap();
+    pair.exchange();
+    assert_eq!(pair.server.connections().count(), 0);
+    assert_eq!(pair.server.stats().listen_drops, 1);
+}
+
+#[test]
+fn a_handshake_that_nobody_finishes_times_out_and_leaves_its_place() {
+    let mut pair = Pair::new();
+    pair.server.listen(server_address(true), 1).unwrap();
+    let id = pair.client.connect(pair.now, server_address(true)).unwrap();
+    carry(pair.now, &mut pair.client, &mut pair.server);
+    pair.client.abort(pair.now, id).unwrap();
+    // What the server says is lost from here on.
+    for _ in 0..20 {
+        packets_of(&mut pair.server, pair.now);
+        let Some(next) = pair.server.poll_timeout() else { break };
+        pair.now = pair.now.max(next);
+        pair.server.handle_timeout(pair.now);
+    }
+    packets_of(&mut pair.server, pair.now);
+    assert_eq!(pair.server.connections().count(), 0);
+    assert_eq!(pair.server.listen_queues(), (0, 0));
+    assert_eq!(pair.server.stats().attempt_fails, 1);
+}

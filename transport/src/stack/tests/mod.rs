@@ -278,3 +278,50 @@ fn idle_connections_are_not_looked_at() {
     assert_eq!(pair.client.poll_timeout(), None);
     assert_eq!(pair.client.connections_in(State::Established), 20);
 }
+
+#[test]
+fn an_idle_connection_holds_no_buffers() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(false), 4).unwrap();
+    let (near, far) = pair.open(listener, false);
+    pair.client.write(pair.now, near, &[7; 9_000]).unwrap();
+    pair.exchange();
+    assert_eq!(pair.server.read(pair.now, far, &mut [0; 9_000]), Ok(Read::Bytes(9_000)));
+    pair.wait(Duration::from_secs(1));
+    for (stack, id) in [(&pair.client, near), (&pair.server, far)] {
+        assert_eq!(stack.info(pair.now, id).unwrap().buffers, 0);
+    }
+}
+
+#[test]
+fn a_timeout_that_comes_early_does_nothing() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (near, _) = pair.open(listener, true);
+    pair.client.write(pair.now, near, b"x").unwrap();
+    packets_of(&mut pair.client, pair.now);
+    let due = pair.client.poll_timeout().unwrap();
+    for _ in 0..3 {
+        pair.client.handle_timeout(pair.now);
+        assert!(packets_of(&mut pair.client, pair.now).is_empty());
+    }
+    pair.client.handle_timeout(due);
+    assert_eq!(packets_of(&mut pair.client, due).len(), 1, "the text again");
+    assert_eq!(pair.client.stats().timeouts, 1);
+}
+
+#[test]
+fn a_full_batch_keeps_the_rest_for_the_next() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (near, _) = pair.open(listener, true);
+    pair.client.write(pair.now, near, &[7; 10_000]).unwrap();
+    let mut batch = crate::PacketBatch::new(3, 1500);
+    let mut counts = Vec::new();
+    while pair.client.poll_transmit(pair.now, &mut batch) {
+        counts.push(batch.len());
+        batch.clear();
+    }
+    assert_eq!(counts, [3, 3, 1]);
+    assert!(!pair.client.poll_transmit(pair.now, &mut batch), "calling it again does nothing");
+}

@@ -37,6 +37,41 @@ fn a_full_table_evicts_the_oldest_and_counts_it() {
 }
 
 #[test]
+fn entries_whose_timer_starts_again_evict_nobody() {
+    let client = Config { time_wait_max: 4, ..config(&["192.0.2.1"]) };
+    let mut pair = Pair::with(client, server_config());
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let mut fins = Vec::new();
+    for _ in 0..4 {
+        let (near, far) = pair.open(listener, true);
+        pair.client.close(pair.now, near).unwrap();
+        pair.exchange();
+        pair.server.close(pair.now, far).unwrap();
+        let fin = packets_of(&mut pair.server, pair.now).remove(0);
+        pair.client.handle_packet(pair.now, &fin);
+        fins.push(fin);
+        pair.exchange();
+        events(&mut pair.client);
+        pair.exchange();
+        pair.now += Duration::from_millis(10);
+    }
+    assert_eq!(pair.client.connections_in(State::TimeWait), 4);
+    // The peer's FINs come again and again, in an order of their own.
+    for round in 0..40 {
+        pair.now += Duration::from_millis(700);
+        pair.client.handle_packet(pair.now, &fins[round * 7 % 4]);
+        assert_eq!(packets_of(&mut pair.client, pair.now).len(), 1, "each is acknowledged");
+    }
+    assert_eq!(pair.client.connections_in(State::TimeWait), 4);
+    assert_eq!(pair.client.stats().time_wait_overflows, 0);
+    let last = pair.client.poll_timeout().unwrap();
+    assert!(last > pair.now + Duration::from_secs(55), "all have started again");
+    pair.now += Duration::from_secs(61);
+    pair.client.handle_timeout(pair.now);
+    assert_eq!(pair.client.connections_in(State::TimeWait), 0);
+}
+
+#[test]
 fn a_table_of_none_keeps_none() {
     let client = Config { time_wait_max: 0, ..config(&["192.0.2.1"]) };
     let mut pair = Pair::with(client, server_config());
