@@ -359,6 +359,45 @@ fn a_seed_replays_to_the_packet() {
     }
 }
 
+/// A world with one network both ways, and `bytes` from client to server.
+fn transfer(faults: Faults, bytes: usize) -> World {
+    let mut world = World::new(1);
+    for link in &mut world.links {
+        link.set_faults(faults);
+    }
+    world.ends[0].total = bytes;
+    world.ends[1].total = 0;
+    world
+}
+
+#[test] // TCP.md, section 3
+fn flows_do_not_stop_at_10_us_rtt() {
+    let faults = Faults { delay: Duration::from_micros(5), ..Faults::default() };
+    let mut world = transfer(faults, 1 << 20);
+    let start = world.now;
+    while world.ends[1].read.bytes < 1 << 20 {
+        world.turn();
+        world.now = world.next_time().expect("something is under way").max(world.now);
+    }
+    let took = world.now.since(start);
+    assert!(took < Duration::from_secs(1), "a mebibyte took {took:?}");
+}
+
+#[test] // TCP.md, section 3
+fn a_policer_does_not_bring_a_flow_to_a_halt() {
+    let policer = RateLimit::Policer { bytes_per_second: 1_000_000, burst_bytes: 15_000 };
+    let delay = Duration::from_millis(10);
+    let faults = Faults { delay, rate: Some(policer), ..Faults::default() };
+    let mut world = transfer(faults, 1 << 20);
+    let start = world.now;
+    while world.ends[1].read.bytes < 1 << 20 {
+        world.turn();
+        world.now = world.next_time().expect("something is under way").max(world.now);
+    }
+    let took = world.now.since(start);
+    assert!(took < Duration::from_secs(30), "a mebibyte at 1 MB/s took {took:?}");
+}
+
 #[test]
 fn a_network_that_breaks_ends_every_connection() {
     for seed in 1..=20 {
