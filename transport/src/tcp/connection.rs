@@ -321,7 +321,7 @@ impl Connection {
         self.send_buffer.last_released().map(|_| (end - 1, LastByte::Released))
     }
 
-    /// What must hold between any two calls: TCP.md, section 2. For tests and simulation.
+    /// What must hold between any two calls. For tests and simulation.
     ///
     /// # Panics
     ///

@@ -34,6 +34,9 @@ pub(super) struct DelayedAck {
     /// Text taken since the last acknowledgement, in bytes.
     unacknowledged: u32,
     quick_left: u8,
+    /// Acknowledgements owed to early segments, one each: RFC 5681, section 4.2. The peer counts
+    /// them, also if we took the segments together.
+    duplicates: u8,
     /// Largest text seen in one segment: what "full" means for this peer.
     full: u32,
     /// Last.ACK.sent of RFC 7323, section 4.3.
@@ -47,6 +50,7 @@ impl DelayedAck {
             due: Due::Not,
             unacknowledged: 0,
             quick_left: QUICK_ACKS,
+            duplicates: 0,
             full: 0,
             last_sent: SeqNumber::new(0),
         }
@@ -55,6 +59,7 @@ impl DelayedAck {
     /// A segment brought `bytes` of text in order. One longer than `mss` is several that were
     /// merged on their way.
     pub(super) fn on_text(&mut self, bytes: u32, mss: u32) -> Hurry {
+        self.duplicates = 0;
         self.full = self.full.max(bytes.min(mss));
         self.unacknowledged = self.unacknowledged.saturating_add(bytes);
         let second_full = self.unacknowledged >= self.full.saturating_mul(2);
@@ -67,6 +72,12 @@ impl DelayedAck {
         }
         self.due = Due::Later;
         Hurry::Later
+    }
+
+    /// A segment came early: it has an acknowledgement of its own.
+    pub(super) fn on_early(&mut self) {
+        self.duplicates = self.duplicates.saturating_add(1);
+        self.demand();
     }
 
     /// Something asks for an acknowledgement at once.
@@ -94,6 +105,16 @@ impl DelayedAck {
         self.due = Due::Not;
         self.unacknowledged = 0;
         self.last_sent = ack;
+    }
+
+    /// As [`DelayedAck::on_sent`], for a segment that carries nothing else, and so can count as a
+    /// duplicate.
+    pub(super) fn on_bare_sent(&mut self, ack: SeqNumber) {
+        self.on_sent(ack);
+        self.duplicates = self.duplicates.saturating_sub(1);
+        if self.duplicates > 0 {
+            self.demand();
+        }
     }
 }
 
@@ -135,6 +156,25 @@ mod tests {
             assert_eq!(acks.on_text(100, 1460), Hurry::Later);
         }
         assert_eq!(acks.on_text(100, 1460), Hurry::Now);
+    }
+
+    #[test]
+    fn each_early_segment_has_its_own_acknowledgement_until_the_hole_is_filled() {
+        let mut acks = after_start();
+        for _ in 0..3 {
+            acks.on_early();
+        }
+        for _ in 0..3 {
+            assert!(acks.is_due_now());
+            acks.on_bare_sent(SeqNumber::new(1));
+        }
+        assert!(!acks.is_due_now());
+        acks.on_early();
+        acks.on_early();
+        acks.on_text(1000, 1460);
+        acks.demand();
+        acks.on_bare_sent(SeqNumber::new(1001));
+        assert!(!acks.is_due_now());
     }
 
     #[test]

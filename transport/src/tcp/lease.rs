@@ -5,7 +5,7 @@
 //! quiescent, what became of the lease's bytes, and the proof that a peer which reset the
 //! connection has not read them.
 //!
-//! Not here: what is done with it. Rules U and Q, replay and verdicts are the pool's and the
+//! Not here: what is done with it. Whether it is kept, repeated or reported is the pool's and the
 //! daemon's.
 
 use crate::time::Instant;
@@ -126,7 +126,7 @@ impl Lease {
         self.sacked |= right.after(self.start);
     }
 
-    /// Judges a reset of the peer: DESIGN.md, section 6.2, (a), (b) and (d).
+    /// Judges a reset of the peer: does it prove that its application read nothing of the lease?
     ///
     /// A RST|ACK that acknowledges exactly L says that nothing above was received. A bare RST
     /// answers one segment of ours, with that segment's ACK number; if all bytes went in one

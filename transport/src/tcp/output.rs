@@ -307,8 +307,15 @@ impl Connection {
                 (self.rcv.nxt, self.rcv.offer(unread), options)
             }
         };
-        if flags.ack && !flags.rst {
-            self.acks.on_sent(ack);
+        // The peer drops what stands before its window, acknowledgement and all: it may not be
+        // given by a repeat or a keepalive.
+        let is_old = matches!(leaving.reason, Reason::Repeat | Reason::Keepalive);
+        if flags.ack && !flags.rst && !is_old {
+            if leaving.reason == Reason::Ack {
+                self.acks.on_bare_sent(ack);
+            } else {
+                self.acks.on_sent(ack);
+            }
             self.timers.stop(Timer::DelayedAck);
         }
         Segment { seq: leaving.seq, ack, flags, window, urgent: 0, options, text: Text::EMPTY }

@@ -2,7 +2,7 @@
 //!
 //! CLOSED is `closed`, LISTEN `listen`, SYN-SENT `syn_sent`; `other_states` has the eight steps, of
 //! which the fifth fills `ack` and the seventh and eighth `text`. A step lets the segment pass on
-//! or ends its processing with a [`Discard`], which says what it has earned.
+//! or ends its processing with a discard, which says what it has earned.
 
 mod ack;
 pub mod closed;

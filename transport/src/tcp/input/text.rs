@@ -92,7 +92,7 @@ impl Connection {
     }
 
     /// Text that the peer sent before it saw anything of this lease belongs to an earlier one: it
-    /// is never delivered (DESIGN.md, section 6.4).
+    /// is never delivered.
     fn check_lease(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
         if !self.lease.is_foreign(seg.ack, self.lease_acked()) {
             return Ok(());
@@ -120,11 +120,11 @@ impl Connection {
             }
             Inserted::Early => {
                 stats.ofo_queue += 1;
-                self.acks.demand();
+                self.acks.on_early();
             }
             Inserted::Dropped => {
                 stats.rcv_pruned += 1;
-                self.acks.demand();
+                self.acks.on_early();
             }
         }
     }

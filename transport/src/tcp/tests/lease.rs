@@ -124,6 +124,18 @@ fn the_repeated_byte_is_the_real_one_and_its_answer_is_known() {
 }
 
 #[test]
+fn a_repeat_does_not_take_the_place_of_an_acknowledgement() {
+    let mut solo = Solo::established(5);
+    let next = solo.use_up_quick_acks();
+    solo.write(10);
+    assert!(solo.text(next, 10, 11).is_empty(), "delayed");
+    solo.connection.repeat_last_byte(solo.now);
+    assert_eq!(solo.transmit().len(), 1);
+    let sent = solo.next_timer(Duration::from_millis(40));
+    solo.assert_ack(&sent, next + 10);
+}
+
+#[test]
 fn a_repeat_while_unacknowledged_settles() {
     let mut pair = Pair::established(plain(), plain(), 5);
     let now = pair.now;

@@ -37,7 +37,7 @@ fn bytes(start: usize, len: usize) -> Vec<u8> {
     (start..start + len).map(byte).collect()
 }
 
-/// TCP.md, section 2, invariant 1: once everything that may leave has left, what is still to be
+/// Progress in bounded time: once everything that may leave has left, what is still to be
 /// done has a timer.
 fn assert_will_go_on(connection: &Connection, now: Instant) {
     let info = connection.info(now);

@@ -95,6 +95,8 @@ pub(super) struct Pair {
     server_config: Config,
     server_isn: u32,
     pub(super) delay: Duration,
+    /// Whether segments that arrive at one time are all taken before an answer leaves.
+    pub(super) takes_together: bool,
     pub(super) fates: Fates,
     wire: Vec<(Instant, Way, Owned)>,
     pub(super) sent: Vec<(Instant, Way, Owned)>,
@@ -110,6 +112,7 @@ impl Pair {
             server_config: server,
             server_isn: isn.wrapping_add(77_777),
             delay: Duration::from_millis(5),
+            takes_together: false,
             fates: Box::new(|_, _, _| Fate::Arrives),
             wire: Vec::new(),
             sent: Vec::new(),
@@ -210,7 +213,23 @@ impl Pair {
         self.wire.retain(|(at, ..)| *at > now);
         for (_, way, owned) in due {
             self.hand_over(way, &owned);
+            if !self.takes_together {
+                self.answer(way);
+            }
         }
+    }
+
+    /// The end that a segment came to acts and answers.
+    fn answer(&mut self, way: Way) {
+        match (way, &mut self.server) {
+            (Way::ToClient, _) => self.client.act(self.now),
+            (Way::ToServer, Some(server)) => server.act(self.now),
+            (Way::ToServer, None) => {}
+        }
+        self.transmit(match way {
+            Way::ToClient => Way::ToServer,
+            Way::ToServer => Way::ToClient,
+        });
     }
 
     fn hand_over(&mut self, way: Way, owned: &Owned) {

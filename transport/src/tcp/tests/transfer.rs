@@ -47,6 +47,7 @@ fn every_second_full_segment_is_acknowledged_in_bulk() {
 #[test]
 fn segments_taken_together_are_acknowledged_together() {
     let mut pair = Pair::established(plain(), plain(), 5);
+    pair.takes_together = true;
     pair.client.to_write = bytes(0, 1_000_000);
     pair.run_for(Duration::from_secs(20));
     assert_eq!(pair.server().received.len(), 1_000_000);
@@ -134,4 +135,20 @@ fn open_and_close_again_and_again_leaves_nothing() {
         assert_eq!(pair.states(), (State::Closed, State::Closed), "round {round}");
         assert_eq!(pair.client.connection.poll_timeout(), None, "round {round}");
     }
+}
+
+#[test]
+fn loss_of_2_percent_is_repaired_by_fast_retransmit() {
+    let mut pair = Pair::established(Config::default(), Config::default(), PLACES[3]);
+    pair.delay = Duration::from_micros(500);
+    let mut dice = Dice::new(7);
+    pair.fates =
+        Box::new(move |_, _, _| if dice.roll(100) < 2 { Fate::Lost } else { Fate::Arrives });
+    pair.client.to_write = bytes(0, 4 << 20);
+    pair.run_until(Duration::from_secs(2), |pair| {
+        pair.server.as_ref().is_some_and(|server| server.received.len() == 4 << 20)
+    });
+    let stats = &pair.client.stats;
+    assert!(stats.fast_retransmits > 50, "{stats:?}");
+    assert!(stats.timeouts <= 4, "{stats:?}");
 }
