@@ -141,10 +141,7 @@ impl Stack {
         match entry.connection.poll_event() {
             Some(Event::Established) => {
                 entry.owner = Owner::AcceptQueue(listener);
-                if let Some(listener) = self.listeners.get_mut(listener) {
-                    listener.handshake_done(id);
-                }
-                self.acceptable.push_back(listener);
+                self.announce(listener, id);
             }
             Some(_) | None if entry.connection.state() == State::Closed => {
                 entry.owner = Owner::Nobody;
@@ -154,6 +151,15 @@ impl Stack {
                 }
             }
             Some(_) | None => {}
+        }
+    }
+
+    /// A child waits to be accepted; the listener's owner is told, once until it has listened.
+    fn announce(&mut self, listener: ListenerId, child: ConnectionId) {
+        let Some(queues) = self.listeners.get_mut(listener) else { return };
+        queues.handshake_done(child);
+        if !core::mem::replace(&mut queues.announced, true) {
+            self.acceptable.push_back(listener);
         }
     }
 

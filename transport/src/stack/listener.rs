@@ -33,6 +33,8 @@ pub(super) struct Listener {
     /// Children in SYN-RECEIVED.
     handshakes: usize,
     accept_queue: VecDeque<ConnectionId>,
+    /// Whether its owner is to be told that there is something to accept.
+    pub(super) announced: bool,
 }
 
 impl Listener {
@@ -88,7 +90,8 @@ impl Listeners {
         let id = ListenerId(self.next);
         self.next += 1;
         self.by_binding.insert(binding, id);
-        let listener = Listener { binding, backlog, handshakes: 0, accept_queue: VecDeque::new() };
+        let accept_queue = VecDeque::new();
+        let listener = Listener { binding, backlog, handshakes: 0, accept_queue, announced: false };
         self.by_id.insert(id, listener);
         Some(id)
     }

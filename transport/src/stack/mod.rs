@@ -88,7 +88,7 @@ pub struct Stack {
     ready: VecDeque<ConnectionId>,
     /// Connections that may have events for their owner.
     eventful: VecDeque<ConnectionId>,
-    /// Listeners whose accept queue has grown.
+    /// Listeners whose accept queue has grown, each once.
     acceptable: VecDeque<ListenerId>,
     /// Timers that have expired in this call; kept for its room.
     expired: Vec<u32>,
@@ -168,9 +168,17 @@ impl Stack {
         None
     }
 
-    /// A listener that has a connection to [`accept`](Self::accept), once for each connection.
+    /// A listener that has connections to [`accept`](Self::accept), until there are none. It is
+    /// named again when another has come since.
     pub fn poll_acceptable(&mut self) -> Option<ListenerId> {
-        self.acceptable.pop_front()
+        while let Some(id) = self.acceptable.pop_front() {
+            let Some(listener) = self.listeners.get_mut(id) else { continue };
+            listener.announced = false;
+            if listener.accept_queue_len() > 0 {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// What the stack has counted.

@@ -224,3 +224,22 @@ fn a_handshake_that_nobody_finishes_times_out_and_leaves_its_place() {
     assert_eq!(pair.server.listen_queues(), (0, 0));
     assert_eq!(pair.server.stats().attempt_fails, 1);
 }
+
+#[test]
+fn a_listener_is_announced_once_however_many_wait() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 9).unwrap();
+    for _ in 0..3 {
+        pair.client.connect(pair.now, server_address(true)).unwrap();
+    }
+    pair.exchange();
+    assert_eq!(pair.server.poll_acceptable(), Some(listener));
+    assert_eq!(pair.server.poll_acceptable(), None);
+    assert_eq!(core::iter::from_fn(|| pair.server.accept(listener)).count(), 3);
+    pair.open(listener, true);
+    assert_eq!(pair.server.poll_acceptable(), None, "it was accepted without being asked for");
+    pair.client.connect(pair.now, server_address(true)).unwrap();
+    pair.exchange();
+    pair.server.close_listener(pair.now, listener);
+    assert_eq!(pair.server.poll_acceptable(), None, "the listener is closed");
+}
