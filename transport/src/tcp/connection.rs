@@ -279,8 +279,10 @@ impl Connection {
 
     /// Closes with a reset to the peer: `<SEQ=SND.NXT><ACK=RCV.NXT><CTL=RST,ACK>`.
     pub(super) fn reset(&mut self, now: Instant, reason: CloseReason) {
-        self.pending.reset_open(self.snd.bare_seq(), self.rcv.nxt);
-        self.fail(now, reason);
+        if self.state != State::Closed {
+            self.pending.reset_open(self.snd.bare_seq(), self.rcv.nxt);
+            self.fail(now, reason);
+        }
     }
 
     /// Takes in the segment size that the peer named, if it did: RFC 9293, section 3.7.1.

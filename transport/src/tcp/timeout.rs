@@ -73,7 +73,7 @@ impl Connection {
         let Some(keepalive) = self.config.keepalive else { return };
         let idle_until = self.heard_at + keepalive.idle;
         let busy = self.snd.flight() > 0 || self.unsent() > 0;
-        if self.probes == 0 && (busy || now < idle_until) {
+        if busy || (self.probes == 0 && now < idle_until) {
             let next = if busy { now + keepalive.idle } else { idle_until };
             return self.timers.set(Timer::Keepalive, next);
         }

@@ -26,6 +26,7 @@ impl Connection {
         } else if !self.snd.is_plausible_ack(seg.ack) {
             return Err(Discard::Challenge);
         }
+        self.on_heard(now, seg);
         let sacked = self.take_sack(seg);
         if seg.ack.after(self.snd.una) {
             self.advance_una(now, seg);

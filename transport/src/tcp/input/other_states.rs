@@ -37,7 +37,6 @@ impl Connection {
         seg: &Segment<'_>,
         stats: &mut Stats,
     ) -> Result<(), Discard> {
-        self.on_heard(now, seg);
         self.process_ack(now, seg, stats)?;
         self.process_text(now, seg, stats)?;
         self.process_fin(now);
@@ -68,10 +67,11 @@ impl Connection {
         };
         match seg.options.timestamps {
             Some(ts) if state.is_old(now, ts.value) => {
-                Err(Discard::Old { has_text: seg.len() > 0 })
+                Err(Discard::Old { has_text: carries_text(seg) })
             }
-            Some(_) => Ok(()),
-            None => Err(Discard::Silently),
+            // A peer that has restarted may not know of timestamps: its SYN has to be challenged.
+            None if !seg.flags.syn => Err(Discard::Silently),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -88,7 +88,7 @@ impl Connection {
             self.pending.syn = true;
             return Err(Discard::Done);
         }
-        Err(Discard::Unacceptable { has_text: !seg.text.is_empty() || seg.flags.fin })
+        Err(Discard::Unacceptable { has_text: carries_text(seg) })
     }
 
     /// Second, check the RST bit; RFC 5961, section 3.2.
@@ -141,9 +141,9 @@ impl Connection {
         if seg.flags.syn { Err(Discard::Challenge) } else { Ok(()) }
     }
 
-    /// The segment is the peer's: it is alive, and its timestamp may be echoed (RFC 7323, section
-    /// 5.3, R3).
-    fn on_heard(&mut self, now: Instant, seg: &Segment<'_>) {
+    /// The segment is the peer's, by both its numbers: it is alive, and its timestamp may be echoed
+    /// (RFC 7323, section 5.3, R3).
+    pub(super) fn on_heard(&mut self, now: Instant, seg: &Segment<'_>) {
         let silent_for = now.since(self.heard_at);
         self.heard_at = now;
         self.probes = 0;
@@ -155,4 +155,9 @@ impl Connection {
             state.on_segment(now, ts.value, seg.seq, self.acks.last_sent);
         }
     }
+}
+
+/// Whether somebody waits for the segment's acknowledgement.
+fn carries_text(seg: &Segment<'_>) -> bool {
+    !seg.text.is_empty() || seg.flags.fin
 }

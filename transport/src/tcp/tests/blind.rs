@@ -141,6 +141,27 @@ fn a_segment_without_the_negotiated_timestamp_is_dropped_but_a_reset_is_not() {
 }
 
 #[test]
+fn a_restarted_peer_that_knows_no_timestamps_is_challenged() {
+    let mut solo = with_timestamps(5, 100);
+    let sent = solo.arrive(1, 0, seg(Flags::SYN));
+    solo.assert_ack(&sent, 1);
+    // Its SYN may also carry the timestamp of a younger clock.
+    for _ in 0..100 {
+        solo.arrive(1, 0, Segment { options: stamped(50), ..seg(Flags::SYN) });
+    }
+    assert_eq!(solo.connection.info(solo.now).segs_out, 2 + 10, "a budget for both");
+}
+
+#[test]
+fn a_blind_segment_does_not_set_the_timestamp_that_paws_compares() {
+    let mut solo = with_timestamps(5, 100);
+    let options = stamped(100 + (1 << 30));
+    solo.arrive(1, 1 << 31, Segment { options, ..seg(Flags::ACK) });
+    text_stamped(&mut solo, 1, 101);
+    assert_eq!(solo.connection.readable_bytes(), 10);
+}
+
+#[test]
 fn a_reset_is_not_subject_to_paws() {
     let mut solo = with_timestamps(5, 100);
     solo.arrive(1, 0, Segment { options: stamped(50), ..seg(Flags::RST) });

@@ -2,7 +2,7 @@
 
 use super::pair::{Fate, Pair, Way};
 use super::solo::{Solo, seg};
-use super::{PLACES, plain, start};
+use super::{PLACES, bytes, plain, start};
 use crate::stack::stats::Stats;
 use crate::tcp::{CloseReason, Config, Connection, Event, State};
 use crate::time::{Duration, Instant};
@@ -156,6 +156,24 @@ fn both_sides_open_at_once() {
             assert!(end.poll_transmit(now, &mut stats).is_none());
         }
     }
+}
+
+#[test]
+fn buffers_per_syn() {
+    let now = Instant::from_millis(5);
+    let text = bytes(0, 500);
+    let syn = Segment { text: text.as_slice().into(), ..seg(Flags::SYN) };
+    let server = Connection::accept(now, &Config::default(), start(100), &syn);
+    assert_eq!(server.info(now).buffers, 0);
+}
+
+#[test]
+fn syn_with_ece_and_cwr_is_answered_without() {
+    let now = Instant::from_millis(5);
+    let syn = seg(Flags::SYN | Flags::ECE | Flags::CWR);
+    let mut server = Connection::accept(now, &plain(), start(100), &syn);
+    let answer = server.poll_transmit(now, &mut Stats::default()).map(|seg| seg.flags);
+    assert_eq!(answer, Some(Flags::SYN_ACK));
 }
 
 #[test]

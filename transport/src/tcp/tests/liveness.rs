@@ -46,6 +46,18 @@ fn a_busy_connection_is_not_probed() {
 }
 
 #[test]
+fn a_closed_window_is_not_taken_for_a_dead_peer() {
+    let mut solo = Solo::established_with(keepalive(), 5, Options::default(), 0);
+    let begun = solo.now;
+    solo.write(10);
+    while solo.now.since(begun) < 100 * SECOND {
+        solo.next_timer(61 * SECOND);
+    }
+    assert_eq!(solo.connection.state(), State::Established, "it has its own probes and limit");
+    assert_eq!(solo.stats.keepalive_probes, 0);
+}
+
+#[test]
 fn the_user_timeout_ends_what_is_not_acknowledged() {
     let config = Config { user_timeout: Some(5 * SECOND), ..plain() };
     for window in [65_535, 0] {
