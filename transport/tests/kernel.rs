@@ -1,9 +1,8 @@
 //! The stack against the kernel's TCP, over a real TUN device in a network namespace of the
-//! test's own.
-//!
-//! Skipped with the reason where there is no right to a namespace or to the device, unless
-//! WHARF_TEST_REQUIRE is set. The host's interfaces are never touched, and the end of the inner
-//! process ends the namespace.
+//! test's own. Skipped with the reason where there is no right to it, unless WHARF_TEST_REQUIRE
+//! is set.
+
+mod support;
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,156 +11,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use wharf_transport::PacketBatch;
-use wharf_transport::device::Device;
-use wharf_transport::device::netlink::{InterfaceAddress, Netlink};
-use wharf_transport::device::tun::Tun;
-use wharf_transport::stack::{Config, ConnectionId, Secrets, Stack, Stats};
+use support::host::{ADDRESSES, GATEWAYS, Host};
+use support::namespace::inside;
+use wharf_transport::stack::{ConnectionId, Stack, Stats};
 use wharf_transport::tcp::{self, CloseReason, Event, Read};
 use wharf_transport::time::Instant;
 
-/// Set for the inner process.
-const MARK: &str = "WHARF_TEST_NAMESPACE";
-
 /// What is echoed in each test.
 const BYTES: usize = 1 << 20;
-
-/// The kernel's addresses, and the stack's.
-const GATEWAYS: [&str; 2] = ["10.213.0.1", "fd00:213::1"];
-const ADDRESSES: [&str; 2] = ["10.213.0.2", "fd00:213::2"];
-
-/// Whether this process is in a namespace of its own; if not, runs the test in one.
-fn inside(test: &str) -> bool {
-    if std::env::var_os(MARK).is_some() {
-        return true;
-    }
-    if let Err(error) = std::fs::File::options().read(true).write(true).open("/dev/net/tun") {
-        skip(test, &format!("/dev/net/tun: {error}"));
-        return false;
-    }
-    match unshare_arguments() {
-        Ok(arguments) => run_again(arguments, test),
-        Err(reason) => skip(test, &reason),
-    }
-    false
-}
-
-/// How to get a network namespace: as root, or as root of a user namespace.
-fn unshare_arguments() -> Result<&'static [&'static str], String> {
-    let mut reason = String::new();
-    for arguments in [&["--net"][..], &["--user", "--map-root-user", "--net"]] {
-        match Command::new("unshare").args(arguments).arg("true").output() {
-            Ok(output) if output.status.success() => return Ok(arguments),
-            Ok(output) => reason = String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-            Err(error) => reason = format!("unshare: {error}"),
-        }
-    }
-    Err(reason)
-}
-
-fn run_again(arguments: &[&str], test: &str) {
-    let binary = std::env::current_exe().expect("a test is a file");
-    let output = Command::new("timeout")
-        .args(["--kill-after=1", "60", "unshare"])
-        .args(arguments)
-        .arg(binary)
-        .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(MARK, "1")
-        .output()
-        .expect("timeout and unshare are there");
-    let (stdout, stderr) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{test} in its namespace:\n{stdout}\n{stderr}");
-    assert!(stdout.contains("1 passed"), "{test} did not run: is that its name?\n{stdout}");
-}
-
-#[expect(clippy::print_stdout, reason = "a skip says why, where the tests' output is read")]
-fn skip(test: &str, reason: &str) {
-    let required = std::env::var_os("WHARF_TEST_REQUIRE").is_some();
-    assert!(!required, "{test} is required, but cannot run here: {reason}");
-    println!("skipped {test}: {reason}");
-}
-
-/// A stack and its device, and the loop that drives both.
-struct Host {
-    stack: Stack,
-    tun: Tun,
-    started: std::time::Instant,
-    batch: PacketBatch,
-}
-
-/// What the loop's owner does in each turn; true when it is done.
-type Turn<'a> = dyn FnMut(&mut Stack, Instant, &[(ConnectionId, Event)]) -> bool + 'a;
-
-impl Host {
-    fn new(mtu: u16) -> Self {
-        let mut tun = Tun::open("wharf0").expect("the right to a device was looked at before");
-        let mut netlink = Netlink::open().expect("netlink");
-        let gateways = [(GATEWAYS[0], 30), (GATEWAYS[1], 64)].map(|(address, prefix_len)| {
-            InterfaceAddress { address: address.parse().expect("an address"), prefix_len }
-        });
-        netlink.configure(tun.index(), mtu, &gateways).expect("a device of our own");
-        tun.refresh_mtu().expect("the device is there");
-        let config = Config {
-            addresses: ADDRESSES.map(|address| address.parse().expect("an address")).to_vec(),
-            mtu: tun.mtu(),
-            port_range: 32_768..=60_999,
-            connections_max: 100,
-            time_wait_max: 100,
-            tcp: tcp::Config::default(),
-        };
-        Self {
-            stack: Stack::new(config, Secrets::from_bytes(&[42; Secrets::LEN])),
-            tun,
-            started: clock(),
-            batch: PacketBatch::new(64, usize::from(mtu)),
-        }
-    }
-
-    fn now(&self) -> Instant {
-        Instant::ORIGIN + (clock() - self.started)
-    }
-
-    /// Turns the loop until the owner is done.
-    fn run(&mut self, turn: &mut Turn<'_>) {
-        loop {
-            let now = self.now();
-            while self.tun.receive(&mut self.batch).expect("the device is up") > 0 {
-                for packet in &self.batch {
-                    self.stack.handle_packet(now, packet);
-                }
-                self.batch.clear();
-            }
-            self.stack.handle_timeout(now);
-            let events: Vec<_> = std::iter::from_fn(|| self.stack.poll_event()).collect();
-            let done = turn(&mut self.stack, now, &events);
-            while self.stack.poll_transmit(now, &mut self.batch) {
-                self.tun.send(&mut self.batch).expect("the device is up");
-            }
-            if done {
-                return;
-            }
-            self.wait();
-        }
-    }
-
-    /// Waits for a packet or the next timer, 10 ms at most, since the owner may wait for a thread.
-    fn wait(&self) {
-        let until = self.stack.poll_timeout().map_or(10_000_000, |next| {
-            u64::try_from(next.since(self.now()).as_nanos()).unwrap_or(u64::MAX)
-        });
-        let nanos = i64::try_from(until.min(10_000_000)).expect("at most 10 ms");
-        let timeout = Timespec { tv_sec: 0, tv_nsec: nanos };
-        let mut ready = [PollFd::new(&self.tun, PollFlags::IN)];
-        poll(&mut ready, Some(&timeout)).expect("poll");
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test against the kernel runs on the real clock")]
-fn clock() -> std::time::Instant {
-    std::time::Instant::now()
-}
 
 /// Byte `index` of what is echoed.
 fn pattern(index: usize) -> u8 {
@@ -315,6 +172,26 @@ fn ping_is_answered() {
     assert_eq!(host.stack.stats().icmp_out_echo_reps, 6);
 }
 
+/// Connects to a server of the kernel's at `gateway`, which gives back all that it is sent.
+fn echo_by_kernel(host: &mut Host, gateway: &str) {
+    let listener = TcpListener::bind((address(gateway), 0)).expect("the kernel listens");
+    let remote = listener.local_addr().expect("bound");
+    let server = kernel_server(listener);
+    let now = host.now();
+    let id = host.stack.connect(now, remote).expect("a free port");
+    let mut echo = Echo::asks(id);
+    host.run(&mut |stack, now, events| {
+        let over = ended(events, id);
+        if !over {
+            echo.turn(stack, now);
+        }
+        over
+    });
+    assert_eq!((echo.written, echo.read), (BYTES, BYTES));
+    let copied = server.join().expect("the thread does not panic").expect("the echo");
+    assert_eq!(copied, u64::try_from(BYTES).expect("small"));
+}
+
 #[test]
 fn the_kernel_echoes_what_the_stack_sends() {
     if !inside("the_kernel_echoes_what_the_stack_sends") {
@@ -322,25 +199,44 @@ fn the_kernel_echoes_what_the_stack_sends() {
     }
     let mut host = Host::new(1_500);
     for gateway in GATEWAYS {
-        let listener = TcpListener::bind((address(gateway), 0)).expect("the kernel listens");
-        let remote = listener.local_addr().expect("bound");
-        let server = kernel_server(listener);
-        let now = host.now();
-        let id = host.stack.connect(now, remote).expect("a free port");
-        let mut echo = Echo::asks(id);
-        host.run(&mut |stack, now, events| {
-            let over = ended(events, id);
-            if !over {
-                echo.turn(stack, now);
-            }
-            over
-        });
-        assert_eq!((echo.written, echo.read), (BYTES, BYTES));
-        let copied = server.join().expect("the thread does not panic").expect("the echo");
-        assert_eq!(copied, u64::try_from(BYTES).expect("small"));
+        echo_by_kernel(&mut host, gateway);
     }
     assert_no_errors(host.stack.stats());
     assert_eq!(host.stack.time_waits().count(), 2, "the stack closed first");
+}
+
+#[test]
+fn each_extension_can_be_left_out() {
+    if !inside("each_extension_can_be_left_out") {
+        return;
+    }
+    let all = tcp::Config::default();
+    for config in [
+        tcp::Config { timestamps: false, ..all },
+        tcp::Config { sack: false, ..all },
+        tcp::Config { window_scale: false, ..all },
+        tcp::Config { timestamps: false, sack: false, window_scale: false, ..all },
+    ] {
+        let mut host = Host::with(1_500, config);
+        for gateway in GATEWAYS {
+            echo_by_kernel(&mut host, gateway);
+        }
+        assert_no_errors(host.stack.stats());
+    }
+}
+
+#[test]
+fn the_echo_comes_whole_with_two_percent_lost_each_way() {
+    if !inside("the_echo_comes_whole_with_two_percent_lost_each_way") {
+        return;
+    }
+    let mut host = Host::new(1_500);
+    host.loss = 20;
+    for gateway in GATEWAYS {
+        echo_by_kernel(&mut host, gateway);
+    }
+    assert!(host.lost > 10, "{} packets lost", host.lost);
+    assert!(host.stack.stats().retrans_segs > 0);
 }
 
 #[test]
@@ -402,21 +298,7 @@ fn small_and_large_mtus_carry_the_same_bytes() {
     }
     for mtu in [1_280, 9_000] {
         let mut host = Host::new(mtu);
-        let listener = TcpListener::bind((address(GATEWAYS[1]), 0)).expect("the kernel listens");
-        let remote = listener.local_addr().expect("bound");
-        let server = kernel_server(listener);
-        let now = host.now();
-        let id = host.stack.connect(now, remote).expect("a free port");
-        let mut echo = Echo::asks(id);
-        host.run(&mut |stack, now, events| {
-            let over = ended(events, id);
-            if !over {
-                echo.turn(stack, now);
-            }
-            over
-        });
-        assert_eq!(echo.read, BYTES, "MTU {mtu}");
-        server.join().expect("the thread does not panic").expect("the echo");
+        echo_by_kernel(&mut host, GATEWAYS[1]);
         assert_no_errors(host.stack.stats());
     }
 }

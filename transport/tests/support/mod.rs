@@ -1,7 +1,9 @@
-//! What the conformance scripts run on.
+//! What scripts run on, and the tests against the kernel.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod host;
+pub(crate) mod namespace;
 pub(crate) mod notation;
 pub(crate) mod peer;
 pub(crate) mod run;
