@@ -163,7 +163,7 @@ impl Connection {
     /// The retransmission timer has expired: RFC 6298, sections 5.4 to 5.7; RFC 5681, section 3.1.
     pub(super) fn on_retransmission_timeout(&mut self, now: Instant, stats: &mut Stats) {
         if !self.state().is_synchronized() {
-            return self.on_syn_timeout(now);
+            return self.on_syn_timeout(now, stats);
         }
         if self.recovery.retries >= self.config.retries {
             self.unreported.abort_on_timeout += 1;
@@ -182,10 +182,11 @@ impl Connection {
     }
 
     /// The SYN or SYN-ACK is unanswered.
-    fn on_syn_timeout(&mut self, now: Instant) {
+    fn on_syn_timeout(&mut self, now: Instant, stats: &mut Stats) {
         if self.recovery.retries >= self.config.syn_retries {
             return self.fail(now, self.timeout_reason());
         }
+        stats.timeouts += 1;
         self.recovery.retries += 1;
         self.recovery.stop_timing();
         self.syn_lost = true;

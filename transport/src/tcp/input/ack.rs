@@ -85,6 +85,9 @@ impl Connection {
                 self.timers.set(Timer::User, now + timeout);
             }
         }
+        if self.unsent() == 0 {
+            self.timers.stop(Timer::Persist);
+        }
         if self.orphaned && self.timers.is_armed(Timer::Orphan) {
             self.restart_orphan_timer(now);
         }

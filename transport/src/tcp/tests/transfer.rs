@@ -152,3 +152,46 @@ fn loss_of_2_percent_is_repaired_by_fast_retransmit() {
     assert!(stats.fast_retransmits > 50, "{stats:?}");
     assert!(stats.timeouts <= 4, "{stats:?}");
 }
+
+/// Owners that finish, close and abort whenever they like, over a bad wire: every state is left by
+/// an acknowledgement, a timer or an abort.
+#[test]
+fn whatever_the_owners_do_both_ends_close() {
+    for seed in 0..200 {
+        let mut dice = Dice::new(seed);
+        let config = if dice.roll(2) == 0 { Config::default() } else { plain() };
+        let isn = u32::try_from(dice.roll(1 << 32)).unwrap();
+        let mut pair = Pair::new(config, config, isn);
+        let mut wire = Dice::new(seed + 1_000);
+        pair.fates = Box::new(move |_, _, _| match wire.roll(10) {
+            0..3 => Fate::Lost,
+            3 => Fate::Twice,
+            4 => Fate::Late(wire.roll(100)),
+            _ => Fate::Arrives,
+        });
+        pair.client.to_write = bytes(0, usize::try_from(dice.roll(20_000)).unwrap());
+        for _ in 0..4 {
+            pair.run_for(Duration::from_millis(dice.roll(2_000)));
+            let now = pair.now;
+            let end = match &mut pair.server {
+                Some(server) if dice.roll(2) == 0 => server,
+                Some(_) | None => &mut pair.client,
+            };
+            match dice.roll(5) {
+                0 => drop(end.connection.finish(now)),
+                1 => end.connection.close(now),
+                2 => end.connection.abort(now),
+                3 => end.reads = !end.reads,
+                _ => end.to_write.extend(bytes(0, 3_000)),
+            }
+        }
+        let now = pair.now;
+        pair.client.connection.close(now);
+        if let Some(server) = &mut pair.server {
+            server.connection.close(now);
+        }
+        pair.run_for(Duration::from_secs(400));
+        assert_eq!(pair.states(), (State::Closed, State::Closed), "seed {seed}");
+        assert_eq!(pair.client.connection.poll_timeout(), None, "seed {seed}");
+    }
+}

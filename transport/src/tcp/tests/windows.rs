@@ -207,6 +207,17 @@ fn a_probe_that_is_taken_counts() {
 }
 
 #[test]
+fn a_probe_that_takes_the_last_byte_ends_the_probing() {
+    let mut solo = Solo::established_with(plain(), 5, mss(), 0);
+    solo.write(1);
+    let sent = solo.next_timer(SECOND);
+    assert!(sent[0].header.flags.psh);
+    solo.ack(1, 2, 0);
+    assert_eq!(solo.connection.poll_timeout(), None);
+    assert_eq!(solo.events(), [Event::Established, Event::Acknowledged]);
+}
+
+#[test]
 fn a_peer_that_answers_probes_may_keep_its_window_closed() {
     let config = Config { retries: 3, ..plain() };
     let mut solo = Solo::established_with(config, 5, mss(), 0);
