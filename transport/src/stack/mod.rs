@@ -11,6 +11,42 @@
 //! connection that is gone finds nothing, for ever. A connection that its owner let go is brought
 //! to its end here, and freed.
 //!
+//! ```
+//! use wharf_transport::PacketBatch;
+//! use wharf_transport::stack::{Config, Secrets, Stack};
+//! use wharf_transport::tcp::{self, Read};
+//! use wharf_transport::time::Instant;
+//!
+//! let stack = |address: &str| {
+//!     let config = Config {
+//!         addresses: vec![address.parse().expect("an address")],
+//!         mtu: 1500,
+//!         port_range: 32_768..=60_999,
+//!         connections_max: 100,
+//!         time_wait_max: 100,
+//!         tcp: tcp::Config::default(),
+//!     };
+//!     Stack::new(config, Secrets::from_bytes(&[7; Secrets::LEN])) // random bytes, of course
+//! };
+//! let (mut client, mut server) = (stack("192.0.2.1"), stack("192.0.2.2"));
+//! let now = Instant::from_millis(1);
+//! let listener = server.listen("192.0.2.2:80".parse()?, 16)?;
+//! let near = client.connect(now, "192.0.2.2:80".parse()?)?;
+//! client.write(now, near, b"hello")?;
+//!
+//! let mut batch = PacketBatch::new(16, 1500);
+//! let (mut from, mut to) = (&mut client, &mut server);
+//! while from.poll_transmit(now, &mut batch) {
+//!     batch.iter().for_each(|packet| to.handle_packet(now, packet));
+//!     batch.clear();
+//!     (from, to) = (to, from);
+//! }
+//! let far = server.accept(listener).expect("the handshake is done");
+//! let mut text = [0; 8];
+//! assert_eq!(server.read(now, far, &mut text)?, Read::Bytes(5));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! What it is not: it owns no device and no clock, reassembles no fragments, forwards nothing,
 //! and answers no neighbour or router discovery (a TUN device has no link layer).
 
