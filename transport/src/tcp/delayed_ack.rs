@@ -100,9 +100,10 @@ impl DelayedAck {
         self.due != Due::Not
     }
 
-    /// A segment that acknowledges up to `ack` has left.
+    /// A segment that acknowledges up to `ack` has left. What early segments are owed is still due:
+    /// the peer counts no acknowledgement that carries text.
     pub(super) fn on_sent(&mut self, ack: SeqNumber) {
-        self.due = Due::Not;
+        self.due = if self.duplicates > 0 { Due::Now } else { Due::Not };
         self.unacknowledged = 0;
         self.last_sent = ack;
     }
@@ -110,11 +111,8 @@ impl DelayedAck {
     /// As [`DelayedAck::on_sent`], for a segment that carries nothing else, and so can count as a
     /// duplicate.
     pub(super) fn on_bare_sent(&mut self, ack: SeqNumber) {
-        self.on_sent(ack);
         self.duplicates = self.duplicates.saturating_sub(1);
-        if self.duplicates > 0 {
-            self.demand();
-        }
+        self.on_sent(ack);
     }
 }
 
@@ -171,6 +169,8 @@ mod tests {
         assert!(!acks.is_due_now());
         acks.on_early();
         acks.on_early();
+        acks.on_sent(SeqNumber::new(1));
+        assert!(acks.is_due_now(), "text does not count");
         acks.on_text(1000, 1460);
         acks.demand();
         acks.on_bare_sent(SeqNumber::new(1001));
