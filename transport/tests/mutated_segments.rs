@@ -119,6 +119,10 @@ impl Attack {
                     self.stacks[target].handle_packet(self.now, &forged);
                     self.stacks[target].assert_invariants();
                 }
+                if self.once_in(8) {
+                    let garbled = self.garble(packet);
+                    self.stacks[1 - side].handle_packet(self.now, &garbled);
+                }
                 if !self.once_in(10) {
                     self.stacks[1 - side].handle_packet(self.now, packet);
                 }
@@ -148,6 +152,20 @@ impl Attack {
         ip::emit_header(source, destination, Protocol::Tcp, 64, Ecn::NotEct, len, head);
         forged.emit(ports, source, destination, body);
         (target, bytes)
+    }
+
+    /// A packet with some bytes changed and perhaps an end cut off; its checksums are wrong.
+    fn garble(&mut self, packet: &[u8]) -> Vec<u8> {
+        let mut garbled = packet.to_vec();
+        for _ in 0..self.prng.below(5) {
+            let len = u64::try_from(garbled.len()).expect("small");
+            let place = usize::try_from(self.prng.below(len.min(60))).expect("small");
+            garbled[place] = self.byte();
+        }
+        if self.once_in(2) {
+            garbled.truncate(usize::from(self.byte()));
+        }
+        garbled
     }
 
     fn change<'a>(&mut self, segment: &Segment<'a>) -> Segment<'a> {

@@ -6,6 +6,7 @@
 //! +0.000 =  ESTABLISHED                                    the state is; CLOSED names the reason
 //! +0.000 write 100 | read 100 | read eof | read empty | connect | listen | accept
 //! +0.000 finish | close | abort | lease | lease first | repeat | wait
+//! +0.000 write fails | finish fails
 //! +0.000 event Readable                                    this event has come
 //! +0.000 <  icmp port-unreachable seq 1                    quotes the segment with that number
 //! +0.000 ~                                                 whatever leaves now is accepted
@@ -36,6 +37,8 @@ pub(crate) enum Step {
     Is { state: String, reason: Option<String> },
     Event(String),
     Write(usize),
+    WriteFails,
+    FinishFails,
     Read(usize),
     ReadEof,
     ReadEmpty,
@@ -67,6 +70,8 @@ impl Step {
             | Self::Leaves(_)
             | Self::Is { .. }
             | Self::Event(_)
+            | Self::WriteFails
+            | Self::FinishFails
             | Self::ReadEof
             | Self::ReadEmpty
             | Self::Connect
@@ -155,6 +160,8 @@ fn parse_step(text: &str) -> Option<Step> {
             Step::Is { state, reason: words.next().map(str::to_owned) }
         }
         ("event", name) => Step::Event(name.to_owned()),
+        ("write", "fails") => Step::WriteFails,
+        ("finish", "fails") => Step::FinishFails,
         ("write", count) => Step::Write(count.parse().ok()?),
         ("read", "eof") => Step::ReadEof,
         ("read", "empty") => Step::ReadEmpty,

@@ -199,6 +199,14 @@ impl<'a> Run<'a> {
             Step::Is { state, reason } => self.expect_state(state, reason.as_deref()),
             Step::Event(name) => self.expect_event(name),
             Step::Write(count) => self.write(*count),
+            Step::WriteFails => {
+                let written = self.stack.write(self.now, self.id(), b"x");
+                self.require(written.is_err(), "nothing can be written");
+            }
+            Step::FinishFails => {
+                let finished = self.stack.finish(self.now, self.id());
+                self.require(finished.is_err(), "it was finished before");
+            }
             Step::Read(count) => self.read(*count),
             Step::ReadEof => self.expect_read(Read::Eof),
             Step::ReadEmpty => self.expect_read(Read::Empty),
