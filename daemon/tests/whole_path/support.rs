@@ -46,6 +46,7 @@ pub(crate) fn in_namespaces(test: &str, body: impl FnOnce()) {
     }
     assert!(output.status.success(), "{test} failed inside its namespaces:\n{text}");
     assert!(text.contains("1 passed"), "{test} did not run inside its namespaces:\n{text}");
+    print!("{text}");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no main to read the environment in")]

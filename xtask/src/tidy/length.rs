@@ -11,7 +11,8 @@ const LINES_MAX: usize = 400;
 const LINES_PERMITTED_MAX: usize = 600;
 
 /// Files that may have up to 600 lines, each with its reason.
-const PERMITTED: &[(&str, &str)] = &[];
+const PERMITTED: &[(&str, &str)] =
+    &[("daemon/src/config/table.rs", "one table of all keys, four lines each, with their docs")];
 
 pub(super) fn check(tree: &Tree) -> Vec<Fault> {
     check_with(tree, PERMITTED)
