@@ -95,7 +95,7 @@ fn get(options: &Options, url: &Url, socket: &Path) -> Result<Got, Failure> {
     let outgoing = Outgoing::new(url, upload.as_mut())?;
     let begin = clock::now();
     let named = wharf_client::Options { name: "wharf get".to_owned(), ..Default::default() };
-    let client = Client::connect_with(socket, named)?;
+    let client = Client::lazy(socket, named);
     let target = Target::Origin { scheme: "http", host: &url.host, port: url.port };
     let mut lease = client.lease_with(&LeaseRequest::new(target), outgoing.first())?;
     let leased = *lease.leased();

@@ -90,7 +90,7 @@ impl Job {
         let target = Target::Origin { scheme: "http", host: &self.url.host, port: self.url.port };
         let request = self.url.request_head(None);
         let begin = clock::now();
-        let client = Client::connect_with(socket, named).map_err(told("connect"))?;
+        let client = Client::lazy(socket, named);
         let lease = client.lease_with(&LeaseRequest::new(target), request.as_bytes());
         let mut lease = lease.map_err(told("lease"))?;
         let reusable = self.receive(&mut lease)?;
