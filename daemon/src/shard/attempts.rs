@@ -56,6 +56,12 @@ impl Attempts {
         self.by_slot.remove(&slot)
     }
 
+    /// How many there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.by_slot.len()
+    }
+
     /// The slots of `route` whose addresses are not known yet.
     pub(super) fn unresolved(&self, route: RouteId) -> Vec<SlotId> {
         self.by_slot

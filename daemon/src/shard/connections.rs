@@ -92,6 +92,12 @@ impl Connections {
         }
     }
 
+    /// Every connection.
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, Link)> {
+        self.links.iter().map(|(connection, link)| (*connection, *link))
+    }
+
     /// Forgets `connection`: it is gone, or nothing of it is wanted any more.
     pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<Link> {
         self.links.remove(&connection)

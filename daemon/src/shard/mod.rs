@@ -280,3 +280,6 @@ fn session_limits(config: &Config) -> SessionLimits {
         hello_timeout: config.control.hello_timeout,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! The whole of a shard, without a socket and without a clock: scripted clients on one side, a
+//! stack that plays the upstreams on the other. [`transcript`] explains the notation.
+
+mod client;
+mod crossings;
+mod frames;
+mod invariants;
+mod random;
+mod transcript;
+mod upstream;
+mod wire;
+mod world;

@@ -1,0 +1,75 @@
+//! One direction of the link between the shard and its upstreams: late, lossy or cut as told.
+
+use std::collections::VecDeque;
+
+use wharf_pool::time::{Duration, Instant};
+
+use super::random::Random;
+
+/// What a link does to each packet by chance, in thousandths.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Faults {
+    pub(super) lost: u64,
+    pub(super) doubled: u64,
+    pub(super) late: u64,
+}
+
+/// Packets on their way in one direction.
+#[derive(Debug, Default)]
+pub(super) struct Wire {
+    under_way: VecDeque<(Instant, Vec<u8>)>,
+    /// How long each packet takes.
+    delay: Duration,
+    /// Packets wait here until told otherwise.
+    pub(super) is_held: bool,
+    /// Packets are lost until told otherwise.
+    pub(super) is_cut: bool,
+    /// So many packets are lost next.
+    pub(super) lose_next: usize,
+    /// What happens by chance.
+    pub(super) faults: Faults,
+}
+
+impl Wire {
+    /// A link on which each packet takes `delay`.
+    pub(super) fn new(delay: Duration) -> Self {
+        Self { delay, ..Self::default() }
+    }
+
+    /// A packet enters.
+    pub(super) fn send(&mut self, now: Instant, chance: &mut Random, packet: &[u8]) {
+        let is_unlucky = chance.is_one_of_thousand(self.faults.lost);
+        if self.is_cut || self.lose_next > 0 || is_unlucky {
+            self.lose_next = self.lose_next.saturating_sub(1);
+            return;
+        }
+        let late = chance.is_one_of_thousand(self.faults.late);
+        let extra = Duration::from_millis(if late { chance.below(30) } else { 0 });
+        self.put(now + self.delay + extra, packet);
+        if chance.is_one_of_thousand(self.faults.doubled) {
+            self.put(now + self.delay, packet);
+        }
+    }
+
+    /// In the order of arrival; those of one moment in the order of sending.
+    fn put(&mut self, due: Instant, packet: &[u8]) {
+        let at = self.under_way.partition_point(|(earlier, _)| *earlier <= due);
+        self.under_way.insert(at, (due, packet.to_vec()));
+    }
+
+    /// The next packet that arrives by `now`.
+    pub(super) fn receive(&mut self, now: Instant) -> Option<Vec<u8>> {
+        if self.is_held || self.under_way.front()?.0 > now {
+            return None;
+        }
+        self.under_way.pop_front().map(|(_, packet)| packet)
+    }
+
+    /// When the next packet arrives.
+    pub(super) fn next(&self) -> Option<Instant> {
+        if self.is_held {
+            return None;
+        }
+        self.under_way.front().map(|(due, _)| *due)
+    }
+}
