@@ -5,12 +5,12 @@
 
 use wharf_pool::time::{Duration, Now};
 use wharf_protocol::{
-    ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, Limits, MINOR, Release, Welcome,
-    next_lease,
+    ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, LeaseRequest, Limits, MINOR, Release,
+    Welcome, next_lease,
 };
 
 use super::leases::Ask;
-use super::session::{Peer, Session, SessionId, Stage};
+use super::session::{ActiveLease, Peer, Session, SessionId, Stage};
 use super::{Notice, Shard};
 
 /// How long a session that ends may take to read its last words, and one whose client has gone to
@@ -170,12 +170,12 @@ impl Shard {
             (ClientMessage::Hello(_), _) => Action::Violation("HELLO came twice".to_owned()),
             (_, Stage::Greeting) => Action::Violation("the first frame is not HELLO".to_owned()),
             (ClientMessage::Ping(token), _) => Action::Ping(*token),
-            (ClientMessage::Lease(request), _) => match lease_order(session, number) {
+            (ClientMessage::Lease(request), _) => match lease_order(session, number, request) {
                 Ok(()) => Action::Lease(self.understand_lease(&session.peer, request)),
                 Err(cause) => Action::Violation(cause),
             },
             (message, _) => match lease_of_frame(session, number) {
-                Ok(true) => lease_action(message),
+                Ok(true) => lease_action(session, message),
                 Ok(false) => Action::Skip,
                 Err(cause) => Action::Violation(cause),
             },
@@ -322,8 +322,11 @@ impl Shard {
     }
 }
 
-/// Whether a LEASE with this number may come now.
-fn lease_order(session: &Session, number: u16) -> Result<(), String> {
+/// Whether a LEASE with this number may come now, and asks for what there is in this minor.
+fn lease_order(session: &Session, number: u16, request: &LeaseRequest<'_>) -> Result<(), String> {
+    if request.fd {
+        return Err("LEASE has the flag fd, which this minor does not have".to_owned());
+    }
     if session.lease.is_some() {
         return Err(format!(
             "LEASE {number} came before lease {} was released",
@@ -351,8 +354,12 @@ fn lease_of_frame(session: &Session, number: u16) -> Result<bool, String> {
 }
 
 /// What a frame asks of the lease that is.
-fn lease_action(message: &ClientMessage<'_>) -> Action {
+fn lease_action(session: &Session, message: &ClientMessage<'_>) -> Action {
+    let has_finished = session.lease.as_ref().is_some_and(ActiveLease::has_finished);
     match message {
+        ClientMessage::Data(_) | ClientMessage::Fin if has_finished => {
+            Action::Violation("the client writes on behind its FIN".to_owned())
+        }
         ClientMessage::Data(_) => Action::Data,
         ClientMessage::Fin => Action::Fin,
         ClientMessage::Cancel => Action::Cancel,

@@ -182,6 +182,15 @@ impl Session {
 }
 
 impl ActiveLease {
+    /// Whether the client has said FIN and may write no more. Of a lost lease nothing is asked.
+    pub(super) fn has_finished(&self) -> bool {
+        match self.phase {
+            LeasePhase::Waiting { early_fin, .. } => early_fin,
+            LeasePhase::Held(_) => self.totals.client_finished,
+            LeasePhase::Lost { .. } => false,
+        }
+    }
+
     /// Takes the client's bytes for a connection that is not there yet. `false` when that would be
     /// more than it may send ahead.
     pub(super) fn take_early(&mut self, bytes: &[u8]) -> bool {
