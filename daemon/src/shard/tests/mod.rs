@@ -8,5 +8,6 @@ mod invariants;
 mod random;
 mod transcript;
 mod upstream;
+mod violations;
 mod wire;
 mod world;

@@ -130,7 +130,8 @@ impl World {
         if parts.is_empty() { "empty".to_owned() } else { parts.join(", ") }
     }
 
-    fn order(&mut self, line: &str) {
+    /// Does what one line at the margin says.
+    pub(super) fn order(&mut self, line: &str) {
         let (subject, rest) = line.split_once(' ').unwrap_or((line, ""));
         match subject {
             "up" => order_wire(&mut self.up, rest),
