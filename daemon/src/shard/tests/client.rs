@@ -40,7 +40,10 @@ pub(super) struct Client {
     /// Part of a frame.
     incoming: Vec<u8>,
     /// What came since it was last looked at.
-    pub(super) heard: Vec<String>,
+    heard: Vec<String>,
+    /// Bytes of the lease that came last, from `DATA` that nothing else has followed. How a stream
+    /// is cut into frames says nothing.
+    data: (u16, Vec<u8>),
     /// Payloads go here rather than into `heard`.
     pub(super) collects: bool,
     /// The payloads that went there.
@@ -59,6 +62,7 @@ impl Client {
             watches_input: true,
             incoming: Vec::new(),
             heard: Vec::new(),
+            data: (0, Vec::new()),
             collects: false,
             collected: Vec::new(),
             leases: HashMap::new(),
@@ -104,10 +108,38 @@ impl Client {
         self.incoming = rest.to_vec();
     }
 
+    /// What came since the last call.
+    pub(super) fn take_heard(&mut self) -> Vec<String> {
+        self.note_data();
+        std::mem::take(&mut self.heard)
+    }
+
+    /// The daemon has closed the session.
+    pub(super) fn hear_close(&mut self) {
+        self.note_data();
+        self.heard.push("close".to_owned());
+    }
+
     fn note(&mut self, frame: &Frame<DaemonMessage<'_>>) {
-        match frame.message {
-            DaemonMessage::Data(bytes) if self.collects => self.collected.extend_from_slice(bytes),
-            _ => self.heard.push(daemon_text(frame)),
+        let DaemonMessage::Data(bytes) = frame.message else {
+            self.note_data();
+            return self.heard.push(daemon_text(frame));
+        };
+        if self.collects {
+            return self.collected.extend_from_slice(bytes);
+        }
+        if self.data.0 != frame.lease {
+            self.note_data();
+            self.data.0 = frame.lease;
+        }
+        self.data.1.extend_from_slice(bytes);
+    }
+
+    fn note_data(&mut self) {
+        let (lease, bytes) = std::mem::take(&mut self.data);
+        if !bytes.is_empty() {
+            let message = DaemonMessage::Data(&bytes);
+            self.heard.push(daemon_text(&Frame { lease, message }));
         }
     }
 

@@ -6,6 +6,7 @@ mod crossings;
 mod frames;
 mod invariants;
 mod random;
+mod releases;
 mod transcript;
 mod upstream;
 mod violations;

@@ -84,7 +84,7 @@ impl World {
             }
         }
         for (name, client) in &mut self.clients {
-            for heard in client.heard.drain(..) {
+            for heard in client.take_heard() {
                 out.push(format!("    {name} < {heard}"));
             }
         }

@@ -37,7 +37,7 @@ fn check_bystander(mut world: World) {
         "2 RELEASED kept",
         "PONG 5",
     ];
-    assert_eq!(world.client("z").heard, heard);
+    assert_eq!(world.client("z").take_heard(), heard);
 }
 
 #[test]

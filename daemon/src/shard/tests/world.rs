@@ -283,7 +283,7 @@ impl World {
             client.watches_input = wants_input;
             if is_over {
                 client.is_open = false;
-                client.heard.push("close".to_owned());
+                client.hear_close();
                 self.shard.handle_session_closed(self.now, id);
             }
         }
