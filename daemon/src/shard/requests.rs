@@ -98,18 +98,22 @@ impl Shard {
             return;
         };
         session.gone = true;
-        if session.blocked && session.stage != Stage::Ending {
-            self.sessions.set_deadline(id, Some(now.monotonic + LAST_WORDS));
-        } else {
-            self.end_session(now, id);
-        }
+        session.is_deaf = true;
+        self.sessions.set_deadline(id, Some(now.monotonic + LAST_WORDS));
+        self.serve(now, id);
         self.settle(now);
     }
 
     /// The client's process has exited, and its socket is not at its end: a child of it may hold
     /// the descriptor. What it said before is dealt with, for a second at most.
     pub fn handle_session_dying(&mut self, now: Now, id: SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        session.is_deaf = true;
         self.sessions.set_deadline(id, Some(now.monotonic + LAST_WORDS));
+        self.serve(now, id);
+        self.settle(now);
     }
 
     /// What is to be written to the client's socket.
@@ -136,7 +140,7 @@ impl Shard {
             let Some(session) = self.sessions.get(id) else {
                 return;
             };
-            if session.stage == Stage::Ending || session.outbox.is_congested() {
+            if session.stage == Stage::Ending || session.is_congested() {
                 break;
             }
             let (number, frame_len, action) = match session.inbox.frame() {

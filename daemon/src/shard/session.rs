@@ -102,6 +102,8 @@ pub(super) struct Session {
     pub(super) blocked: bool,
     /// The client is gone; what it said before is still dealt with.
     pub(super) gone: bool,
+    /// Nobody reads its replies any more, so none is queued and none holds a frame up.
+    pub(super) is_deaf: bool,
     /// When something must have happened: `HELLO`, or the end of a session that ends. See
     /// [`Sessions::set_deadline`](super::sessions::Sessions::set_deadline).
     pub(super) deadline: Option<Instant>,
@@ -121,6 +123,7 @@ impl Session {
             last_number: 0,
             blocked: false,
             gone: false,
+            is_deaf: false,
             deadline: None,
             touched: false,
         }
@@ -133,7 +136,12 @@ impl Session {
 
     /// Whether its frames must wait: for room upstream, or for the client to take its replies.
     pub(super) fn is_stalled(&self) -> bool {
-        self.blocked || self.outbox.is_congested()
+        self.blocked || self.is_congested()
+    }
+
+    /// Whether its frames must wait for the client to take its replies.
+    pub(super) fn is_congested(&self) -> bool {
+        !self.is_deaf && self.outbox.is_congested()
     }
 
     /// Whether everything is said and done.
@@ -164,6 +172,9 @@ impl Session {
 
     /// Queues a reply that concerns lease `number`, or the session itself (0).
     pub(super) fn reply(&mut self, number: u16, message: DaemonMessage<'_>) {
+        if self.is_deaf {
+            return;
+        }
         let frame = Frame { lease: number, message };
         self.outbox.push_control(|bytes| encode_daemon(&frame, bytes));
     }
