@@ -7,6 +7,7 @@ mod frames;
 mod invariants;
 mod random;
 mod releases;
+mod rules;
 mod transcript;
 mod upstream;
 mod violations;

@@ -21,6 +21,7 @@
 //! | `a > FRAME; FRAME` | client `a` writes frames, in one piece |
 //! | `a connects [uid=N] [gid=N]` | else the first frame does it, as uid 1000 |
 //! | `a hangs up`, `a stops reading`, `a reads again` | |
+//! | `a dies` | its process exits; the reactor reads what it said |
 //! | `u1 > "text"; FIN; RST` | the first connection that an upstream accepted says something |
 //! | `u1 stops reading`, `u1 reads again` | |
 //! | `upstream restarts`, `stops listening`, `listens` | |
@@ -171,6 +172,7 @@ impl World {
         };
         match rest {
             "hangs up" => self.client(name).has_hung_up = true,
+            "dies" => self.bury(name),
             "stops reading" => self.client(name).room = 0,
             "reads again" => {
                 self.client(name).room = usize::MAX;

@@ -289,6 +289,23 @@ impl World {
         }
     }
 
+    /// The process of client `name` has exited: the reactor reads what there is, as far as the shard
+    /// takes it now.
+    pub(super) fn bury(&mut self, name: &str) {
+        let client = self.client(name);
+        client.has_hung_up = true;
+        let id = client.session;
+        while self.shard.session_wants_input(id) {
+            let bytes = self.client(name).take_outgoing();
+            if bytes.is_empty() {
+                self.client(name).is_open = false;
+                return self.shard.handle_session_closed(self.now, id);
+            }
+            self.shard.handle_session_bytes(self.now, id, &bytes);
+        }
+        self.shard.handle_session_dying(self.now, id);
+    }
+
     fn give_out(&mut self) -> bool {
         let mut moved = false;
         loop {
