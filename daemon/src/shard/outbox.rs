@@ -146,7 +146,7 @@ mod tests {
     #[test]
     fn an_empty_outbox_keeps_little_memory() {
         let mut outbox = Outbox::default();
-        outbox.push_data(|bytes| bytes.extend([0; 1 << 20]));
+        outbox.push_data(|bytes| bytes.resize(1 << 20, 0));
         outbox.consume(1 << 20);
         assert!(outbox.is_empty());
         assert!(outbox.bytes.capacity() <= KEPT_BYTES);

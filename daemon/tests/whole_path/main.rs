@@ -5,6 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "a test tells why it was skipped, and what it measured")]
 
+mod examples;
 mod faults;
 mod loss;
 mod service;

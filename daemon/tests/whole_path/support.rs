@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// Set in the inner process: the value is the test's name.
 const INSIDE: &str = "WHARF_TEST_INSIDE";
 /// Turns a skipped test into a failed one; `cargo xtask ci` sets it.
-const REQUIRE: &str = "WHARF_TEST_REQUIRE";
+pub(crate) const REQUIRE: &str = "WHARF_TEST_REQUIRE";
 
 /// How long anything that should happen soon may take on a busy machine.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -50,7 +50,7 @@ pub(crate) fn in_namespaces(test: &str, body: impl FnOnce()) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test has no main to read the environment in")]
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
