@@ -10,6 +10,7 @@ use wharf_pool::{ConnectError, ConnectFailure, RouteId, SlotId};
 use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::CloseReason;
 
+use super::attempts::Attempt;
 use super::routes::Lookup;
 use super::{Event, Notice, Shard, instant, tokens};
 
@@ -35,6 +36,10 @@ impl Shard {
         let Some(attempt) = self.attempts.end(slot) else {
             return;
         };
+        let timeout = self.routes.get(attempt.route).map(|route| route.settings.connect_timeout);
+        if timeout.is_some_and(|timeout| now.monotonic.since(attempt.since) >= timeout) {
+            self.note_failure(now, &attempt, ConnectError::ConnectionTimeout);
+        }
         if let Some(connection) = attempt.connection {
             self.connections.forget(connection);
             // It may have ended by itself in this very turn.
@@ -49,6 +54,10 @@ impl Shard {
         route: RouteId,
         answer: Result<Vec<IpAddr>, String>,
     ) {
+        let answer = match answer {
+            Ok(addresses) if addresses.is_empty() => Err("the name has no address".to_owned()),
+            answer => answer,
+        };
         let failure = answer.as_ref().err().cloned();
         self.routes.answered(now.monotonic, route, answer.ok());
         if let Some(cause) = failure {
@@ -56,9 +65,9 @@ impl Shard {
             self.notice(Notice::ResolveFailed { route, cause });
         }
         for slot in self.attempts.unresolved(route) {
-            match self.routes.look_up(now.monotonic, route) {
-                Lookup::Known { addresses, .. } => self.dial_addresses(now, slot, addresses),
-                Lookup::Unknown { .. } => {
+            match self.routes.known(route) {
+                Some(addresses) => self.dial_addresses(now, slot, addresses),
+                None => {
                     let failure = ConnectFailure { error: ConnectError::DnsError, hard: true };
                     self.dial_failed(now, slot, failure);
                 }
@@ -134,17 +143,23 @@ impl Shard {
         let Some(attempt) = self.attempts.end(slot) else {
             return;
         };
+        self.note_failure(now, &attempt, failure.error);
+        self.pool.open_failed(now, slot, failure);
+    }
+
+    /// Why an attempt came to nothing, for the log and for those who are refused because of it.
+    fn note_failure(&mut self, now: Now, attempt: &Attempt, error: ConnectError) {
+        let token = error.token();
         let cause = match attempt.address {
-            Some(address) => format!("{address}: {}", failure.error.token()),
-            None => format!("no address: {}", failure.error.token()),
+            Some(address) => format!("{address}: {token}"),
+            None => format!("no address: {token}"),
         };
-        self.routes.note_failure(attempt.route, cause.clone());
+        self.routes.note_failure(attempt.route, cause);
         self.notice(Notice::ConnectFailed {
             route: self.routes.label(attempt.route),
             address: attempt.address,
-            token: failure.error.token(),
+            token,
             after: now.monotonic.since(attempt.since),
         });
-        self.pool.open_failed(now, slot, failure);
     }
 }

@@ -185,27 +185,31 @@ impl Routes {
 
     /// Where to connect for `route`. Marks the question as asked if it says to ask.
     pub(super) fn look_up(&mut self, now: Instant, route: RouteId) -> Lookup {
+        let known = self.known(route);
         let Some(upstream) = self.upstreams.get_mut(&route) else {
             return Lookup::Known { addresses: Vec::new(), refresh: false };
         };
-        let port = upstream.origin.port;
-        let with_port = |addresses: &[IpAddr]| -> Vec<SocketAddr> {
-            addresses.iter().map(|address| SocketAddr::new(*address, port)).collect()
-        };
-        match &mut upstream.addresses {
-            Addresses::Fixed(addresses) => {
-                Lookup::Known { addresses: with_port(addresses), refresh: false }
-            }
-            Addresses::Named { known, due, asked } => {
+        let ask = match &mut upstream.addresses {
+            Addresses::Fixed(_) => false,
+            Addresses::Named { due, asked, .. } => {
                 let ask = !*asked && now >= *due;
                 *asked |= ask;
-                if known.is_empty() {
-                    Lookup::Unknown { ask }
-                } else {
-                    Lookup::Known { addresses: with_port(known), refresh: ask }
-                }
+                ask
             }
+        };
+        match known {
+            Some(addresses) => Lookup::Known { addresses, refresh: ask },
+            None => Lookup::Unknown { ask },
         }
+    }
+
+    /// What is known of where to connect for `route`, if anything is.
+    pub(super) fn known(&self, route: RouteId) -> Option<Vec<SocketAddr>> {
+        let upstream = self.upstreams.get(&route)?;
+        let (Addresses::Fixed(known) | Addresses::Named { known, .. }) = &upstream.addresses;
+        let port = upstream.origin.port;
+        let addresses = known.iter().map(|address| SocketAddr::new(*address, port));
+        (!known.is_empty()).then(|| addresses.collect())
     }
 
     /// The name to ask for on behalf of `route`.
