@@ -3,6 +3,7 @@
 
 mod client;
 mod crossings;
+mod failures;
 mod frames;
 mod invariants;
 mod random;
@@ -10,6 +11,7 @@ mod releases;
 mod rules;
 mod transcript;
 mod upstream;
+mod verdicts;
 mod violations;
 mod wire;
 mod world;

@@ -47,6 +47,9 @@ pub(super) struct Upstream {
     pub(super) accepted: Vec<Accepted>,
     /// Addresses at which nobody answers.
     pub(super) silent: Vec<IpAddr>,
+    /// Addresses at which nobody listens: a stack of their own answers there with resets.
+    pub(super) refusing: Vec<IpAddr>,
+    closed_door: Stack,
 }
 
 impl Upstream {
@@ -60,6 +63,7 @@ impl Upstream {
             tcp,
         };
         let stack = Stack::new(config.clone(), Secrets::from_bytes(&[7; Secrets::LEN]));
+        let closed_door = Stack::new(config.clone(), Secrets::from_bytes(&[5; Secrets::LEN]));
         let mut upstream = Self {
             stack,
             config,
@@ -67,6 +71,8 @@ impl Upstream {
             listener: None,
             accepted: Vec::new(),
             silent: Vec::new(),
+            refusing: Vec::new(),
+            closed_door,
         };
         upstream.listen();
         upstream
@@ -100,8 +106,11 @@ impl Upstream {
         // IPv4: the destination is at 16. RFC 791, section 3.1.
         let destination: Option<[u8; 4]> =
             packet.get(16..20).and_then(|octets| octets.try_into().ok());
-        let is_silent = destination.is_some_and(|octets| self.silent.contains(&octets.into()));
-        if !is_silent {
+        let is_among =
+            |places: &[IpAddr]| destination.is_some_and(|octets| places.contains(&octets.into()));
+        if is_among(&self.refusing) {
+            self.closed_door.handle_packet(now, packet);
+        } else if !is_among(&self.silent) {
             self.stack.handle_packet(now, packet);
         }
     }
@@ -227,6 +236,6 @@ impl Upstream {
     }
 
     pub(super) fn poll_transmit(&mut self, now: Instant, batch: &mut PacketBatch) -> bool {
-        self.stack.poll_transmit(now, batch)
+        self.stack.poll_transmit(now, batch) || self.closed_door.poll_transmit(now, batch)
     }
 }
