@@ -228,12 +228,15 @@ impl Shard {
     }
 
     /// Carries what one layer has to say to the others until all are silent.
+    ///
+    /// The pool goes first: whose hands a connection is in must be settled before the stack has
+    /// the next thing to say of it. One packet may bring a connection's handshake and first bytes.
     fn settle(&mut self, now: Now) {
         loop {
-            if let Some((connection, event)) = self.stack.poll_event() {
-                self.on_connection(now, connection, event);
-            } else if let Some(event) = self.pool.poll_event() {
+            if let Some(event) = self.pool.poll_event() {
                 self.on_pool(now, event);
+            } else if let Some((connection, event)) = self.stack.poll_event() {
+                self.on_connection(now, connection, event);
             } else {
                 return;
             }
