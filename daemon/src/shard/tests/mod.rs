@@ -6,6 +6,7 @@ mod crossings;
 mod failures;
 mod frames;
 mod invariants;
+mod odd_peers;
 mod random;
 mod releases;
 mod rules;

@@ -65,6 +65,11 @@ impl Wire {
         self.under_way.pop_front().map(|(_, packet)| packet)
     }
 
+    /// Takes the next packet out, wherever it is.
+    pub(super) fn take(&mut self) -> Option<Vec<u8>> {
+        self.under_way.pop_front().map(|(_, packet)| packet)
+    }
+
     /// When the next packet arrives.
     pub(super) fn next(&self) -> Option<Instant> {
         if self.is_held {
