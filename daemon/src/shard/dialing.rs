@@ -64,14 +64,20 @@ impl Shard {
             let route = self.routes.label(route);
             self.notice(Notice::ResolveFailed { route, cause });
         }
+        self.dial_known(now, route);
         for slot in self.attempts.unresolved(route) {
-            match self.routes.known(route) {
-                Some(addresses) => self.dial_addresses(now, slot, addresses),
-                None => {
-                    let failure = ConnectFailure { error: ConnectError::DnsError, hard: true };
-                    self.dial_failed(now, slot, failure);
-                }
-            }
+            let failure = ConnectFailure { error: ConnectError::DnsError, hard: true };
+            self.dial_failed(now, slot, failure);
+        }
+    }
+
+    /// Begins what waits for the addresses of `route`, if they are known now.
+    pub(super) fn dial_known(&mut self, now: Now, route: RouteId) {
+        let Some(addresses) = self.routes.known(route) else {
+            return;
+        };
+        for slot in self.attempts.unresolved(route) {
+            self.dial_addresses(now, slot, addresses.clone());
         }
     }
 

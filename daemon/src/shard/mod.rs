@@ -191,7 +191,10 @@ impl Shard {
         );
         for (route, change) in changes {
             match change {
-                Some(limits) => self.pool.configure_route(now, route, limits),
+                Some(limits) => {
+                    self.pool.configure_route(now, route, limits);
+                    self.dial_known(now, route);
+                }
                 None => self.pool.remove_route(now, route),
             }
         }
@@ -202,9 +205,10 @@ impl Shard {
     /// [`Shard::is_drained`], after `within` at the latest; a second call can only hasten it.
     pub fn handle_drain(&mut self, now: Now, within: Duration) {
         let until = now.monotonic + within;
-        self.draining = Some(self.draining.map_or(until, |earlier| earlier.min(until)));
+        let until = self.draining.map_or(until, |earlier| earlier.min(until));
+        self.draining = Some(until);
+        self.say_goodbye(until.since(now.monotonic));
         self.pool.drain(now);
-        self.say_goodbye(within);
         self.settle(now);
     }
 

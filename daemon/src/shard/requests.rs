@@ -311,13 +311,15 @@ impl Shard {
         }
     }
 
-    /// Tells every client that no further lease is served.
+    /// Tells every client that no further lease is served. Those who wait will be refused: theirs
+    /// is not among the leases served.
     pub(super) fn say_goodbye(&mut self, within: Duration) {
         for id in self.sessions.ids() {
             if let Some(session) = self.sessions.get_mut(id)
                 && session.stage == Stage::Open
             {
-                let last_lease = session.last_number;
+                let is_waiting = session.waiter().is_some();
+                let last_lease = session.last_number.wrapping_sub(u16::from(is_waiting));
                 let goodbye = GoAway { last_lease, deadline: within };
                 session.reply(0, DaemonMessage::GoAway(goodbye));
                 self.touch(id);
