@@ -384,8 +384,9 @@ impl Shard {
         self.touch(id);
     }
 
-    /// A session ends: what it held goes back as it is (POOL.md, rules W and G).
-    pub(super) fn give_back(&mut self, now: Now, id: SessionId) {
+    /// A session ends: what it held goes back as it is (POOL.md, rules W and G). A connection that
+    /// it used is closed, with `cause`.
+    pub(super) fn give_back(&mut self, now: Now, id: SessionId, cause: CloseCause) {
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
@@ -404,10 +405,10 @@ impl Shard {
                 let condition = match judge_unused(lease.totals, quiescence) {
                     Condition::Unused => Condition::Unused,
                     Condition::Reusable | Condition::Settling { .. } | Condition::Spent(_) => {
-                        Condition::Spent(CloseCause::ClientDied)
+                        Condition::Spent(cause)
                     }
                 };
-                if condition != Condition::Unused {
+                if condition == Condition::Spent(CloseCause::ClientDied) {
                     let held_for = now.monotonic.since(held.since);
                     self.notice(Notice::ClientDied { pid, uid, held: held_for });
                 }

@@ -36,7 +36,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use wharf_pool::time::{Instant, Now};
-use wharf_pool::{Pool, RouteId, WaiterId};
+use wharf_pool::{CloseCause, Pool, RouteId, WaiterId};
 use wharf_transport::batch::PacketBatch;
 use wharf_transport::stack::{ConnectionId, Stack};
 
@@ -225,7 +225,7 @@ impl Shard {
     /// [`Shard::poll_transmit`].
     pub fn handle_shutdown(&mut self, now: Now) {
         for id in self.sessions.ids() {
-            self.end_session(now, id);
+            self.end_session(now, id, CloseCause::Shutdown);
         }
         self.pool.shutdown(now);
         self.settle(now);

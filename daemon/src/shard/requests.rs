@@ -3,6 +3,7 @@
 //! Each frame is understood first, then acted on. A frame that breaks the order ends the session
 //! with a refusal that says why; nobody else notices.
 
+use wharf_pool::CloseCause;
 use wharf_pool::time::{Duration, Now};
 use wharf_protocol::{
     ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, LeaseRequest, Limits, MINOR, Release,
@@ -265,7 +266,7 @@ impl Shard {
         cause: &str,
     ) {
         self.tally.sessions_refused.add(token);
-        self.give_back(now, id);
+        self.give_back(now, id, CloseCause::ClientDied);
         let Some(session) = self.sessions.get_mut(id) else {
             return;
         };
@@ -282,13 +283,13 @@ impl Shard {
     /// Ends a session whose client is gone, once nothing of what it said is left.
     fn finish_if_gone(&mut self, now: Now, id: SessionId) {
         if self.sessions.get(id).is_some_and(|session| session.gone && !session.blocked) {
-            self.end_session(now, id);
+            self.end_session(now, id, CloseCause::ClientDied);
         }
     }
 
-    /// Gives back what a session held and forgets it.
-    pub(super) fn end_session(&mut self, now: Now, id: SessionId) {
-        self.give_back(now, id);
+    /// Gives back what a session held and forgets it. `cause` is why a used connection is closed.
+    pub(super) fn end_session(&mut self, now: Now, id: SessionId, cause: CloseCause) {
+        self.give_back(now, id, cause);
         self.touch(id);
         if let Some(session) = self.sessions.remove(id) {
             self.holdings.change(session.peer.uid, |holding| holding.sessions -= 1);
@@ -306,7 +307,9 @@ impl Shard {
                     let cause = "no HELLO came in time (control.hello_timeout)";
                     self.refuse_session(now, id, ErrorToken::ProtocolViolation, cause);
                 }
-                Stage::Greeting | Stage::Open | Stage::Ending => self.end_session(now, id),
+                Stage::Greeting | Stage::Open | Stage::Ending => {
+                    self.end_session(now, id, CloseCause::ClientDied);
+                }
             }
         }
     }
