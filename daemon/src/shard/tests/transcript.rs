@@ -29,6 +29,7 @@
 //! | `up is held`, `is cut`, `flows`, `loses 2` | packets to the upstreams; `down`: from them |
 //! | `resolver NAME ADDRESS ..`, `resolver NAME fails` | |
 //! | `wait 1s`, `sleep 1h` | time passes; the host sleeps |
+//! | `reload` | with [`World::config`] as it is now |
 //! | `drain 30s`, `shutdown` | |
 
 use std::collections::BTreeMap;
@@ -145,6 +146,7 @@ impl World {
                 let within = humantime::parse_duration(rest).expect("a duration");
                 self.shard.handle_drain(self.now, within);
             }
+            "reload" => self.shard.handle_reload(self.now, &self.config),
             "shutdown" => self.shard.handle_shutdown(self.now),
             address if rest == "is silent" => {
                 self.upstream.silent.push(address.parse().expect("an address"));

@@ -72,6 +72,7 @@ pub(super) fn route(name: &str, pattern: &str, addresses: &[IpAddr]) -> Route {
 pub(super) struct World {
     pub(super) now: Now,
     pub(super) shard: Shard,
+    /// What the next reload puts in force.
     pub(super) config: Config,
     pub(super) upstream: Upstream,
     /// From the shard to the upstreams.
@@ -147,12 +148,6 @@ impl World {
             self.connect(name, 1000, 1000);
         }
         self.clients.get_mut(name).expect("just connected")
-    }
-
-    /// Puts a changed configuration in force.
-    pub(super) fn reload(&mut self, change: impl FnOnce(&mut Config)) {
-        change(&mut self.config);
-        self.shard.handle_reload(self.now, &self.config);
     }
 
     /// Takes turns until nothing moves at this moment.
