@@ -116,6 +116,11 @@ impl Wrong {
     pub(super) fn hint(self, hint: impl Into<String>) -> Self {
         Self { hint: Some(hint.into()), ..self }
     }
+
+    /// What is wanted, where the reason alone has no suggestion.
+    pub(super) fn or_wanted(self, wanted: &str) -> Self {
+        if self.hint.is_some() { self } else { self.hint(format!("wanted: {wanted}")) }
+    }
 }
 
 /// The candidate that `word` was probably meant to be.

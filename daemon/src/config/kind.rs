@@ -82,7 +82,10 @@ impl Kind {
             (Self::Choice(words), Given::Text(word)) => {
                 check_choice(word, words).map(ValueKind::String)
             }
-            (Self::Text(rule), Given::Text(text)) => (rule.check)(text).map(ValueKind::String),
+            (Self::Text(rule), Given::Text(text)) => {
+                let checked = (rule.check)(text).map(ValueKind::String);
+                checked.map_err(|wrong| wrong.or_wanted(rule.what))
+            }
             (Self::List { each, least }, Given::List(items)) => check_list(items, each, least),
             (Self::Ids, Given::List(items)) => check_ids(items),
             (_, Given::Switch(_) | Given::Number(_) | Given::Text(_) | Given::List(_))
