@@ -50,7 +50,12 @@ pub(super) fn pump_down(
         return false;
     };
     let mut added = false;
-    while session.outbox.has_room(limit_bytes) {
+    loop {
+        // A frame's header is queued too; without room for a byte behind it there is none.
+        let room = session.outbox.room(limit_bytes).saturating_sub(HEADER_LEN);
+        if room == 0 {
+            break;
+        }
         let Some(lease) = &mut session.lease else {
             break;
         };
@@ -60,7 +65,7 @@ pub(super) fn pump_down(
         let number = lease.number;
         let read = session
             .outbox
-            .push_data(|bytes| append_frame(now, stack, held.connection, number, bytes));
+            .push_data(|bytes| append_frame(now, stack, held.connection, number, room, bytes));
         match read {
             Some(Read::Bytes(count)) => lease.totals.delivered += count as u64,
             Some(Read::Eof) => {
@@ -74,16 +79,18 @@ pub(super) fn pump_down(
     added
 }
 
-/// Appends one `DATA` frame of what the connection has, and nothing if it has nothing.
+/// Appends one `DATA` frame of what the connection has, up to `room` bytes, and nothing if it has
+/// nothing.
 fn append_frame(
     now: Now,
     stack: &mut Stack,
     connection: ConnectionId,
     number: u16,
+    room: usize,
     bytes: &mut Vec<u8>,
 ) -> Option<Read> {
     let start = bytes.len();
-    let want = stack.readable_bytes(connection).unwrap_or(0).min(DATA_MAX);
+    let want = stack.readable_bytes(connection).unwrap_or(0).min(DATA_MAX).min(room);
     bytes.resize(start + HEADER_LEN + want, 0);
     let room = bytes.get_mut(start + HEADER_LEN..)?;
     let read = stack.read(instant(now), connection, room).ok();

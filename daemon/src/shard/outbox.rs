@@ -1,6 +1,6 @@
 //! What a session still has to say to its client: encoded frames, in order, bounded.
 //!
-//! Two kinds share the one stream. Upstream bytes (`DATA`) stop when [`Outbox::has_room`] says so,
+//! Two kinds share the one stream. Upstream bytes (`DATA`) stop where [`Outbox::room`] ends,
 //! which leaves the rest in the connection's receive buffer and closes its window. Control replies
 //! always fit: there are at most [`CONTROL_WAITING_MAX`] of them before the session is no longer
 //! read, so neither direction can block the other (DESIGN: "Directions are independent").
@@ -44,10 +44,10 @@ impl Outbox {
         self.bytes.len() - self.sent
     }
 
-    /// Whether upstream bytes may still be queued under a bound of `limit_bytes`.
+    /// How many more bytes may be queued under a bound of `limit_bytes`.
     #[must_use]
-    pub(super) fn has_room(&self, limit_bytes: usize) -> bool {
-        self.len() < limit_bytes
+    pub(super) fn room(&self, limit_bytes: usize) -> usize {
+        limit_bytes.saturating_sub(self.len())
     }
 
     /// Whether so many replies wait that no further request should be read.
@@ -138,9 +138,12 @@ mod tests {
     #[test]
     fn room_is_for_data_alone() {
         let mut outbox = Outbox::default();
-        assert!(outbox.has_room(64));
-        outbox.push_data(|bytes| bytes.extend([0; 64]));
-        assert!(!outbox.has_room(64));
+        outbox.push_control(|bytes| bytes.extend([0; 4]));
+        assert_eq!(outbox.room(64), 60);
+        outbox.push_data(|bytes| bytes.extend([0; 60]));
+        assert_eq!(outbox.room(64), 0);
+        outbox.push_control(|bytes| bytes.extend([0; 4]));
+        assert_eq!(outbox.room(64), 0);
     }
 
     #[test]
