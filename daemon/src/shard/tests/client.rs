@@ -46,8 +46,8 @@ pub(super) struct Client {
     data: (u16, Vec<u8>),
     /// Payloads go here rather than into `heard`.
     pub(super) collects: bool,
-    /// The payloads that went there.
-    pub(super) collected: Vec<u8>,
+    /// The payloads that went there, by lease.
+    pub(super) collected: HashMap<u16, Vec<u8>>,
     leases: HashMap<u16, Progress>,
 }
 
@@ -64,7 +64,7 @@ impl Client {
             heard: Vec::new(),
             data: (0, Vec::new()),
             collects: false,
-            collected: Vec::new(),
+            collected: HashMap::new(),
             leases: HashMap::new(),
         }
     }
@@ -126,7 +126,7 @@ impl Client {
             return self.heard.push(daemon_text(frame));
         };
         if self.collects {
-            return self.collected.extend_from_slice(bytes);
+            return self.collected.entry(frame.lease).or_default().extend_from_slice(bytes);
         }
         if self.data.0 != frame.lease {
             self.note_data();

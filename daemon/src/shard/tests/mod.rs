@@ -4,11 +4,13 @@
 mod client;
 mod crossings;
 mod failures;
+mod flow;
 mod frames;
 mod invariants;
 mod isolation;
 mod odd_peers;
 mod operations;
+mod pattern;
 mod random;
 mod releases;
 mod rules;
