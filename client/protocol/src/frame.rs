@@ -43,6 +43,12 @@ pub const CAUSE_MAX: usize = 512;
 /// Flag of a frame: who does not know its kind must end the session instead of skipping it.
 pub const CRITICAL: u8 = 0x01;
 
+/// What may be agreed on beyond the minor: bits of `features` in `HELLO` and `WELCOME`.
+pub mod feature {
+    /// A lease may have its data on a descriptor of its own: the flag `fd` of `LEASE`.
+    pub const FD: u64 = 0x01;
+}
+
 /// The kinds of frames. The highest bit is set in those that the daemon sends.
 pub mod kind {
     /// Client: opens the session.

@@ -41,7 +41,8 @@ pub use codec::{
 pub use error::{DecodeError, EncodeError};
 pub use frame::{
     CAUSE_MAX, CONTROL_MAX, CRITICAL, DATA_MAX, EARLY_DATA_MAX, FRAME_MAX, HEADER_LEN,
-    HELLO_TIMEOUT, Header, MAJOR, MINOR, NAME_MAX, TEXT_MAX, first_lease, kind, next_lease,
+    HELLO_TIMEOUT, Header, MAJOR, MINOR, NAME_MAX, TEXT_MAX, feature, first_lease, kind,
+    next_lease,
 };
 pub use message::{
     ClientMessage, DaemonMessage, Frame, GoAway, Hello, Info, LeaseRequest, Leased, Limits,

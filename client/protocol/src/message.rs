@@ -24,7 +24,7 @@ pub enum ClientMessage<'a> {
     /// Asks for a connection, under the number of its frame.
     Lease(LeaseRequest<'a>),
     /// Bytes for the peer, at most [`DATA_MAX`]; before `LEASED` is read,
-    /// [`EARLY_DATA_MAX`] in all.
+    /// [`EARLY_DATA_MAX`] in all. A lease with a descriptor has none.
     Data(&'a [u8]),
     /// No more bytes for the peer: half-close.
     Fin,
@@ -48,7 +48,8 @@ pub enum ClientMessage<'a> {
 pub enum DaemonMessage<'a> {
     /// Answers `HELLO`.
     Welcome(Welcome),
-    /// The lease is granted.
+    /// The lease is granted. If it was asked for with `fd`, a descriptor comes along with the
+    /// first byte of this frame.
     Leased(Leased),
     /// The lease is refused and ended. On lease 0 the session is: the daemon closes it next.
     Refused(Refused<'a>),
@@ -82,14 +83,14 @@ pub struct Hello<'a> {
     pub minor_min: u16,
     /// The newest minor that the client knows.
     pub minor_max: u16,
-    /// Features that the client can use, one bit each; minor 0 knows none.
+    /// Features that the client can use, one bit each; see [`feature`](crate::feature).
     pub features: u64,
     /// What the client calls itself: for logs, not trusted, may be empty.
     pub name: &'a str,
 }
 
 impl<'a> Hello<'a> {
-    /// The `HELLO` of a client that speaks what this crate speaks.
+    /// The `HELLO` of a client that speaks what this crate speaks, without any feature.
     #[must_use]
     pub const fn new(name: &'a str) -> Self {
         Self { major: MAJOR, minor_min: 0, minor_max: MINOR, features: 0, name }
@@ -101,6 +102,12 @@ impl<'a> Hello<'a> {
     pub fn agreed_minor(&self, newest: u16) -> Option<u16> {
         let agreed = self.minor_max.min(newest);
         (self.major == MAJOR && self.minor_min <= agreed).then_some(agreed)
+    }
+
+    /// Those of the client's features that one who knows `known` can use with it.
+    #[must_use]
+    pub const fn agreed_features(&self, known: u64) -> u64 {
+        self.features & known
     }
 }
 
@@ -153,7 +160,7 @@ pub struct LeaseRequest<'a> {
     pub no_wait: bool,
     /// The bytes may be sent twice: a lease whose fate is unknown may be repeated.
     pub idempotent: bool,
-    /// Wants the data on a descriptor of its own; needs a feature that minor 0 does not have.
+    /// Wants the data on a descriptor of its own; needs [`feature::FD`](crate::feature::FD).
     pub fd: bool,
 }
 
@@ -209,7 +216,7 @@ pub struct Release {
     pub disposition: Disposition,
     /// Peer bytes of this lease that the client has used up.
     pub rx_consumed: u64,
-    /// Bytes that the client has put into `DATA` frames of this lease.
+    /// Bytes that the client has put into `DATA` frames or the descriptor of this lease.
     pub tx_written: u64,
     /// How long the server said that it keeps an idle connection.
     pub keep_alive: Option<Duration>,

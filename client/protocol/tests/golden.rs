@@ -12,7 +12,7 @@ use wharf_protocol::{
     Class, ClientMessage, DaemonMessage, Disposition, ErrorToken, Frame, GoAway, Hello, Info,
     LeaseRequest, Leased, Limits, Outcome, Refused, Release, Released, Reset, Source, Target,
     Verdict, Welcome, client_data_header, daemon_data_header, decode_client, decode_daemon,
-    encode_client, encode_daemon,
+    encode_client, encode_daemon, feature,
 };
 
 const GOLDEN: &str = include_str!("golden/messages.txt");
@@ -98,7 +98,7 @@ fn client_frames() -> Vec<(&'static str, Frame<ClientMessage<'static>>)> {
         tx_written: 42,
         keep_alive: None,
     };
-    vec![
+    let mut frames = vec![
         ("hello", session(ClientMessage::Hello(Hello::new("")))),
         (
             "hello_named",
@@ -152,22 +152,28 @@ fn client_frames() -> Vec<(&'static str, Frame<ClientMessage<'static>>)> {
         ),
         ("info", lease(ClientMessage::Info)),
         ("ping", session(ClientMessage::Ping(0x0102_0304_0506_0708))),
+    ];
+    frames.extend(with_descriptor());
+    frames
+}
+
+fn with_descriptor() -> Vec<(&'static str, Frame<ClientMessage<'static>>)> {
+    let hello = Hello { features: feature::FD, ..Hello::new("") };
+    let request = LeaseRequest { fd: true, ..LeaseRequest::new(Target::Route("web")) };
+    vec![
+        ("hello_fd", Frame { lease: 0, message: ClientMessage::Hello(hello) }),
+        ("lease_fd", Frame { lease: 0x0102, message: ClientMessage::Lease(request) }),
     ]
 }
 
 fn daemon_frames() -> Vec<(&'static str, Frame<DaemonMessage<'static>>)> {
     let session = |message| Frame { lease: 0, message };
     let lease = |message| Frame { lease: 0x0102, message };
+    let welcome = Welcome { minor: 0, features: 0, instance: 0xfeed, limits: Limits::default() };
+    let with_fd = Welcome { features: feature::FD, ..welcome };
     let mut frames = vec![
-        (
-            "welcome",
-            session(DaemonMessage::Welcome(Welcome {
-                minor: 0,
-                features: 0,
-                instance: 0xfeed,
-                limits: Limits::default(),
-            })),
-        ),
+        ("welcome", session(DaemonMessage::Welcome(welcome))),
+        ("welcome_fd", session(DaemonMessage::Welcome(with_fd))),
         ("data", lease(DaemonMessage::Data(b"HTTP/1.1 204 No Content\r\n\r\n"))),
         ("eof", lease(DaemonMessage::Eof)),
         (

@@ -5,8 +5,8 @@ use std::time::Duration;
 use wharf_protocol::{
     CAUSE_MAX, CONTROL_MAX, ClientMessage, DATA_MAX, DaemonMessage, DecodeError, EncodeError,
     ErrorToken, Frame, HEADER_LEN, Hello, LeaseRequest, Outcome, Refused, Released, Retry,
-    TEXT_MAX, Target, Verdict, decode_client, decode_daemon, encode_client, encode_daemon, kind,
-    next_lease,
+    TEXT_MAX, Target, Verdict, decode_client, decode_daemon, encode_client, encode_daemon, feature,
+    kind, next_lease,
 };
 
 /// A frame as an arbitrary program might write it.
@@ -293,6 +293,14 @@ fn the_minor_is_the_newest_that_both_know() {
     assert_eq!(hello(1, 4, 7).agreed_minor(3), None);
     assert_eq!(hello(1, 3, 2).agreed_minor(3), None);
     assert_eq!(hello(2, 0, 0).agreed_minor(3), None);
+}
+
+#[test]
+fn a_feature_is_on_if_both_know_it() {
+    let hello = Hello { features: feature::FD | 1 << 63, ..Hello::new("") };
+    assert_eq!(hello.agreed_features(feature::FD), feature::FD);
+    assert_eq!(hello.agreed_features(0), 0);
+    assert_eq!(Hello::new("").agreed_features(feature::FD), 0);
 }
 
 #[test]
