@@ -14,6 +14,7 @@ mod pattern;
 mod random;
 mod releases;
 mod rules;
+mod storm;
 mod transcript;
 mod upstream;
 mod verdicts;

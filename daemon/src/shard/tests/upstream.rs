@@ -4,9 +4,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use wharf_transport::batch::PacketBatch;
 use wharf_transport::stack::{Config, ConnectionId, ListenerId, Secrets, Stack};
-use wharf_transport::tcp::{self, CloseReason, Event, Read};
+use wharf_transport::tcp::{self, CloseReason, Event, Quiescence, Read};
 use wharf_transport::time::Instant;
 
+use super::super::instant;
 use super::frames::show;
 
 /// Where the upstreams are. Scripts name an address only if it is not the first.
@@ -126,6 +127,15 @@ impl Upstream {
         self.accepted[at].saying.len()
     }
 
+    /// Whether a few bytes said now would leave now: all before them is acknowledged, and the window
+    /// is open.
+    pub(super) fn speaks_at_once(&self, now: wharf_pool::time::Now, at: usize) -> bool {
+        let accepted = &self.accepted[at];
+        let is_clean = self.stack.quiescence(accepted.id) == Ok(Quiescence::Clean);
+        let info = self.stack.info(instant(now), accepted.id);
+        accepted.saying.is_empty() && is_clean && info.is_ok_and(|info| info.snd_wnd > 1000)
+    }
+
     /// Half-closes it.
     pub(super) fn finish(&mut self, now: Instant, at: usize) {
         self.accepted[at].finishes = true;
@@ -134,13 +144,19 @@ impl Upstream {
 
     /// Resets it.
     pub(super) fn reset(&mut self, now: Instant, at: usize) {
+        if self.accepted[at].is_over {
+            return;
+        }
         self.accepted[at].is_over = true;
-        // It may be over at the other end already.
         let _gone = self.stack.abort(now, self.accepted[at].id);
     }
 
     fn push(&mut self, now: Instant, at: usize) {
         let accepted = &mut self.accepted[at];
+        if accepted.is_over {
+            accepted.saying.clear();
+            return;
+        }
         if !accepted.saying.is_empty() {
             let Ok(taken) = self.stack.write(now, accepted.id, &accepted.saying) else {
                 accepted.saying.clear();

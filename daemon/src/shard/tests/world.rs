@@ -39,15 +39,14 @@ pub(super) struct Setting {
 impl Default for Setting {
     /// A route `web` with one address, `many` with three, `named` without, and `local`.
     fn default() -> Self {
-        let mut config = Config::default();
-        config.routes = vec![
+        let routes = vec![
             route("web", "tcp://web.test:80", &ADDRESSES[..1]),
             route("many", "tcp://many.test:80", &ADDRESSES),
             route("named", "tcp://named.test:80", &[]),
             route("local", "tcp://127.0.0.1:80", &[]),
         ];
         Self {
-            config,
+            config: Config { routes, ..Config::default() },
             upstream: tcp::Config::default(),
             tcp: tcp::Config::default(),
             delay: Duration::ZERO,
