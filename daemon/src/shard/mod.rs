@@ -12,6 +12,7 @@
 //! every waiter of the pool has a session; every connection of the stack has a slot of the pool.
 
 mod arrivals;
+mod asking;
 mod attempts;
 mod bridge;
 mod connections;

@@ -10,7 +10,7 @@ use wharf_protocol::{
     Welcome, next_lease,
 };
 
-use super::leases::Ask;
+use super::asking::Ask;
 use super::session::{ActiveLease, Peer, Session, SessionId, Stage};
 use super::{Notice, Shard};
 

@@ -52,7 +52,7 @@ fn unread_bytes_that_were_not_delivered() {
             closed unread_bytes
             pool: empty
         a reads again
-            a < 1 DATA x262088
+            a < 1 DATA x260696
             a < 1 RELEASED closed unread_bytes
         "#,
     );
