@@ -107,8 +107,12 @@ impl Snd {
 
     /// Takes in the peer's window, if `seq` and `ack` are newer than what last set it: RFC 9293,
     /// section 3.10.7.4, fifth step. Says whether it did.
+    ///
+    /// The acknowledgement is looked at first, as Linux does: a peer's acknowledgements never go
+    /// back, while its SEG.SEQ does when it sends again. By SEG.SEQ first, a retransmission would
+    /// advance SND.UNA and leave the window as it was, and we would send beyond its right edge.
     pub(super) fn update_window(&mut self, seq: SeqNumber, ack: SeqNumber, window: u32) -> bool {
-        let newer = self.wl1.before(seq) || (self.wl1 == seq && self.wl2.at_or_before(ack));
+        let newer = self.wl2.before(ack) || (self.wl2 == ack && self.wl1.at_or_before(seq));
         if newer {
             self.set_window(seq, ack, window);
         }
@@ -188,10 +192,19 @@ mod tests {
         let mut snd = open(7);
         snd.nxt += 100;
         snd.max = snd.nxt;
-        assert!(!snd.update_window(SeqNumber::new(4), snd.una + 100, 1));
-        assert!(!snd.update_window(SeqNumber::new(5), snd.una - 1, 1));
+        assert!(!snd.update_window(SeqNumber::new(4), snd.una, 1));
+        assert!(!snd.update_window(SeqNumber::new(6), snd.una - 1, 1));
         assert!(snd.update_window(SeqNumber::new(5), snd.una, 1));
         assert_eq!((snd.wnd, snd.max_wnd), (1, 10_000));
+    }
+
+    #[test]
+    fn a_retransmission_with_a_newer_ack_brings_its_window() {
+        let mut snd = open(7);
+        snd.nxt += 100;
+        snd.max = snd.nxt;
+        assert!(snd.update_window(SeqNumber::new(4), snd.una + 100, 1));
+        assert_eq!(snd.wnd, 1);
     }
 
     #[test]
