@@ -192,3 +192,56 @@ fn a_reset_with_an_old_timestamp_resets() {
         ",
     );
 }
+
+#[test] // section 2.3: a SYN-ACK offers what the SYN offered, and both shifts are zero without
+fn a_listener_offers_nothing_unasked() {
+    Script::fresh()
+        .config(|config| {
+            config.window_scale = true;
+            config.timestamps = true;
+            config.receive_buffer = 1 << 20;
+        })
+        .run(
+            "
+        +0.000 listen
+        +0.000 <  S  0:0(0) win 1000 <mss 1000>
+        +0.000 >  S. 0:0(0) ack 1 win 65535 <mss 1460>
+        +0.010 <  .  1:1(0) ack 1 win 1000
+        +0.000 accept
+        +0.000 write 2000
+        +0.000 >  .  1:1001(1000) ack 1 win 65535 <>
+        ",
+        );
+}
+
+#[test] // section 3.2
+fn a_timestamp_that_was_not_agreed_on_is_ignored() {
+    Script::established().run(
+        "
+        +0.000 <  .  1:101(100) ack 1 <TS val 1000 ecr 0>
+        +0.000 >  .  1:1(0) ack 101 <>
+        +0.000 <  .  101:201(100) ack 1 <TS val 1 ecr 0>
+        +0.000 >  .  1:1(0) ack 201 <>
+        +0.000 read 200
+        ",
+    );
+}
+
+#[test] // section 3.2: every segment but a reset carries the option
+fn every_kind_of_segment_carries_the_agreed_option() {
+    Script::established().timestamps().run(
+        "
+        +0.000 <  .  1:101(100) ack 1 <TS val 100 ecr 0>
+        +0.000 >  .  1:1(0) ack 101 <TS val 10 ecr 100>
+        +0.000 write 10
+        +0.000 >  P. 1:11(10) ack 101 <TS val 10 ecr 100>
+        +0.200 >  P. 1:11(10) ack 101 <TS val 210 ecr 100>
+        +0.010 <  .  101:101(0) ack 11 <TS val 110 ecr 0>
+        +0.000 read 100
+        +0.000 finish
+        +0.000 >  F. 11:11(0) ack 101 <TS val 220 ecr 110>
+        +0.000 abort
+        +0.000 >  R. 12:12(0) ack 101 <TS val 220 ecr 110>
+        ",
+    );
+}

@@ -276,6 +276,28 @@ fn reset_in_syn_received_of_a_listener_returns_to_listen() {
     );
 }
 
+#[test] // SHLD-2
+fn a_reset_may_carry_text() {
+    Script::established().run(
+        "
+        +0.000 <  R  1:31(30)
+        +0.000 =  CLOSED ResetByPeer
+        ",
+    );
+}
+
+#[test] // MUST-66
+fn a_reset_counts_though_the_window_is_closed() {
+    Script::established().config(|config| config.receive_buffer = 1_000).run(
+        "
+        +0.000 <  .  1:1001(1000) ack 1
+        +0.000 >  .  1:1(0) ack 1001 win 0
+        +0.010 <  R  1001:1001(0)
+        +0.000 =  CLOSED ResetByPeer
+        ",
+    );
+}
+
 // Fourth: SYN. More in rfc5961_blind.rs.
 
 // Fifth: ACK.

@@ -276,3 +276,17 @@ fn the_openings_agree_on_what_both_offer() {
         assert_eq!(info.snd_wscale, 5);
     });
 }
+
+#[test] // MUST-11: who has opened actively hears of the refusal
+fn a_reset_ends_a_simultaneous_open_as_refused() {
+    Script::fresh().run(
+        "
+        +0.000 connect
+        +0.000 >  S  0:0(0)
+        +0.010 <  S  0:0(0) <mss 1460>
+        +0.000 >  S. 0:0(0) ack 1
+        +0.010 <  R. 1:1(0) ack 1
+        +0.000 =  CLOSED Refused
+        ",
+    );
+}

@@ -63,6 +63,37 @@ fn a_window_that_shrinks_stops_new_text_alone() {
     );
 }
 
+#[test] // SHLD-16
+fn what_a_shrunk_window_still_covers_is_sent_again() {
+    Script::established().mss(1000).run(
+        "
+        +0.000 write 3000
+        +0.000 >  .  1:1001(1000) ack 1
+        +0.000 >  .  1001:2001(1000) ack 1
+        +0.000 >  P. 2001:3001(1000) ack 1
+        +0.010 <  .  1:1(0) ack 1001 win 500
+        +0.200 >  .  1001:1501(500) ack 1
+        +0.010 <  .  1:1(0) ack 3001 win 4000
+        ",
+    );
+}
+
+#[test] // MUST-35, SHLD-17
+fn a_window_that_shrinks_to_nothing_is_probed_for_as_long_as_the_peer_answers() {
+    let mut script = String::from(
+        "+0.000 write 1000
+        +0.000 > P. 1:1001(1000) ack 1
+        +0.010 < . 1:1(0) ack 1 win 0
+        +0.190 > . 1:2(1) ack 1\n",
+    );
+    for wait in ["0.390", "0.790", "1.590", "3.190", "6.390", "12.79"] {
+        script.push_str("+0.010 < . 1:1(0) ack 1 win 0\n");
+        script.push_str(&format!("+{wait} > . 1:2(1) ack 1\n"));
+    }
+    script.push_str("+0.010 < . 1:1(0) ack 1 win 0\n+0.000 = ESTABLISHED\n");
+    Script::established().config(|config| config.retries = 3).mss(1000).run(&script);
+}
+
 #[test] // SND.WL1, SND.WL2
 fn an_older_segment_does_not_set_the_window() {
     Script::established().mss(1000).run(
@@ -410,4 +441,14 @@ fn the_user_timeout_ends_it_earlier() {
         +0.000 =  CLOSED TimedOut
         ",
     );
+}
+
+#[test] // SHLD-11
+fn unanswered_text_is_not_given_up_before_100_s() {
+    let mut script = String::from("+0 write 10\n+0 > P. 1:11(10) ack 1\n");
+    for wait in ["0.2", "0.4", "0.8", "1.6", "3.2", "6.4", "12.8", "25.6", "51.2"] {
+        script.push_str(&format!("+{wait} > P. 1:11(10) ack 1\n"));
+    }
+    script.push_str("+0 = ESTABLISHED\n");
+    Script::established().run(&script);
 }

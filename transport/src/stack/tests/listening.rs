@@ -32,6 +32,24 @@ fn a_listener_on_all_addresses_takes_its_own_family_alone() {
     assert!(pair.server.accept(listener).is_none());
 }
 
+#[test] // RFC 9293, MUST-41 and MUST-42
+fn listeners_at_different_addresses_share_a_port() {
+    let mut pair = Pair::with(config(&["192.0.2.1"]), config(&["192.0.2.2", "192.0.2.3"]));
+    let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+    let before = pair.server.listen(at("192.0.2.2:80"), 4).unwrap();
+    let other = pair.server.listen(at("192.0.2.3:80"), 4).unwrap();
+    let all = pair.server.listen(at("0.0.0.0:80"), 4).unwrap();
+    pair.client.connect(pair.now, at("192.0.2.2:80")).unwrap();
+    pair.client.connect(pair.now, at("192.0.2.3:80")).unwrap();
+    pair.exchange();
+    for (listener, local) in [(before, "192.0.2.2:80"), (other, "192.0.2.3:80")] {
+        let id = pair.server.accept(listener).unwrap();
+        assert_eq!(pair.server.ends(id).unwrap().0, at(local));
+        assert!(pair.server.accept(listener).is_none());
+    }
+    assert!(pair.server.accept(all).is_none());
+}
+
 #[test]
 fn duplicate_syn_makes_one_connection() {
     let mut pair = Pair::new();

@@ -137,6 +137,18 @@ proptest! {
     }
 
     #[test]
+    fn whole_words_are_emitted_and_no_end_of_the_list(options in any_options(true)) {
+        let bytes = emitted(&options);
+        prop_assert!(bytes.len().is_multiple_of(4));
+        let mut rest = bytes.as_slice();
+        while let Some((option, after)) = split_option(rest) {
+            prop_assert!(option.first() != Some(&END));
+            rest = after;
+        }
+        prop_assert!(rest.is_empty(), "padding is NOP: nothing stands behind an end of the list");
+    }
+
+    #[test]
     fn round_trip(
         (syn, options) in any::<bool>().prop_flat_map(|syn| (Just(syn), any_options(syn))),
     ) {
