@@ -290,3 +290,22 @@ fn a_reset_ends_a_simultaneous_open_as_refused() {
         ",
     );
 }
+
+#[test] // MUST-23
+fn an_attempt_lasts_three_minutes() {
+    Script::fresh().run(
+        "
+        +0.000 connect
+        +0.000 >  S  0:0(0)
+        +1.000 >  S  0:0(0)
+        +2.000 >  S  0:0(0)
+        +4.000 >  S  0:0(0)
+        +8.000 >  S  0:0(0)
+        +16.00 >  S  0:0(0)
+        +32.00 >  S  0:0(0)
+        +60.00 >  S  0:0(0)
+        +59.99 =  SYN-SENT
+        +0.010 =  CLOSED TimedOut
+        ",
+    );
+}
