@@ -220,18 +220,22 @@ fn closing_before_the_answer_ends_the_attempt() {
     );
 }
 
-#[test] // MUST-15: 536 for a peer that says nothing
-fn a_peer_without_mss_gets_536() {
-    Script::fresh().run(
+#[test] // MUST-15: what every host of the family can take in
+fn a_peer_without_mss_gets_536_or_1220() {
+    Script::fresh().run_then(
         "
         +0.000 connect
         +0.000 >  S  0:0(0)
         +0.010 <  S. 0:0(0) ack 1
         +0.000 >  .  1:1(0) ack 1
-        +0.000 write 600
-        +0.000 >  .  1:537(536) ack 1
-        +0.000 >  P. 537:601(64) ack 1
+        +0.000 write 3000
+        +0.000 ~
         ",
+        |run| {
+            let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+            let (mss, segments) = if run.peer.local.is_ipv4() { (536, 6) } else { (1220, 3) };
+            assert_eq!((info.snd_mss, info.data_segs_out), (mss, segments));
+        },
     );
 }
 

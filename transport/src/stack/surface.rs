@@ -254,6 +254,7 @@ impl Stack {
             isn: self.isn.generate(now, local, remote),
             timestamp_offset: timestamp_offset(&self.secrets.timestamps, local, remote),
             mss: mss(self.config.mtu, remote.ip()),
+            peer_mss: Start::default_mss(remote.is_ipv4()),
         }
     }
 

@@ -71,6 +71,16 @@ pub struct Start {
     pub timestamp_offset: u32,
     /// Largest text of one packet on this path: the MSS that we announce, and send at most.
     pub mss: u16,
+    /// Segment size to assume of a peer that names none: [`Start::default_mss`] of the family.
+    pub peer_mss: u16,
+}
+
+impl Start {
+    /// What every host of a family can take in: RFC 9293, section 3.7.1 (MUST-15).
+    #[must_use]
+    pub const fn default_mss(is_ipv4: bool) -> u16 {
+        if is_ipv4 { 536 } else { 1220 }
+    }
 }
 
 impl Default for Config {

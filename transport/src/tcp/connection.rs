@@ -30,7 +30,7 @@ use super::rcv::Rcv;
 use super::rtt::RttEstimator;
 use super::send_buffer::SendBuffer;
 use super::sequence_len;
-use super::snd::{MSS_DEFAULT, MSS_MIN, Snd};
+use super::snd::{MSS_MIN, Snd};
 use super::state::State;
 use super::time_wait::{Remains, TimeWait};
 use super::timers::{Timer, TimerTable};
@@ -287,7 +287,7 @@ impl Connection {
 
     /// Takes in the segment size that the peer named, if it did: RFC 9293, section 3.7.1.
     pub(super) fn set_peer_mss(&mut self, named: Option<u16>) {
-        self.snd.mss = named.unwrap_or(MSS_DEFAULT).max(MSS_MIN).min(self.start.mss);
+        self.snd.mss = named.unwrap_or(self.start.peer_mss).max(MSS_MIN).min(self.start.mss);
     }
 
     /// Moves what was counted meanwhile into `stats`.

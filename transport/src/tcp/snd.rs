@@ -13,10 +13,6 @@
 
 use crate::wire::SeqNumber;
 
-/// Segment size to assume of a peer that names none: RFC 9293, section 3.7.1 (IPv4's; safe for
-/// both).
-pub(super) const MSS_DEFAULT: u16 = 536;
-
 /// Least segment size believed: a peer that names less would cost us a packet for a few bytes.
 pub(super) const MSS_MIN: u16 = 48;
 

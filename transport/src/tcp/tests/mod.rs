@@ -20,7 +20,12 @@ use crate::time::Instant;
 const PLACES: [u32; 4] = [0, (1 << 31) - 5_000, u32::MAX, u32::MAX - 5_000];
 
 fn start(isn: u32) -> Start {
-    Start { isn: SeqNumber::new(isn), timestamp_offset: isn ^ 0x5555_5555, mss: 1000 }
+    Start {
+        isn: SeqNumber::new(isn),
+        timestamp_offset: isn ^ 0x5555_5555,
+        mss: 1000,
+        peer_mss: Start::default_mss(true),
+    }
 }
 
 /// No timestamps, no SACK, no scaling: segments are exactly what the test says.
