@@ -79,3 +79,63 @@ fn a_quote_of_another_connection_is_counted_and_dropped() {
         assert_eq!(run.stack.stats().icmp_in_errors, 1)
     });
 }
+
+#[test] // RFC 9293, MUST-56 and SHLD-25
+fn a_parameter_problem_is_a_soft_error() {
+    Script::fresh().run_then(
+        "
+        +0.000 connect
+        +0.000 >  S  0:0(0)
+        +0.010 <  icmp parameter-problem seq 0
+        +0.000 =  SYN-SENT
+        ",
+        |run| assert_eq!(run.stack.stats().icmp_in_dest_unreachs, 1),
+    );
+}
+
+#[test] // RFC 9293, MUST-55
+fn source_quench_is_ignored() {
+    Script::established().run_then(
+        "
+        +0.000 write 10
+        +0.000 >  P. 1:11(10) ack 1
+        +0.010 <  icmp source-quench seq 1
+        +0.000 =  ESTABLISHED
+        ",
+        |run| {
+            let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+            assert!(!info.soft_error);
+            assert_eq!(info.cwnd, 14_600);
+            assert_eq!(run.stack.stats().icmp_in_dest_unreachs, 0);
+        },
+    );
+}
+
+#[test] // RFC 9293, MUST-47
+fn a_soft_error_can_be_asked_for_until_the_peer_is_heard() {
+    Script::established().run_then(
+        "
+        +0.000 write 10
+        +0.000 >  P. 1:11(10) ack 1
+        +0.010 <  icmp host-unreachable seq 1
+        +0.010 <  icmp prohibited seq 1
+        +0.000 =  ESTABLISHED
+        ",
+        |run| {
+            let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+            assert!(info.soft_error);
+        },
+    );
+    Script::established().run_then(
+        "
+        +0.000 write 10
+        +0.000 >  P. 1:11(10) ack 1
+        +0.010 <  icmp host-unreachable seq 1
+        +0.010 <  .  1:1(0) ack 11
+        ",
+        |run| {
+            let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+            assert!(!info.soft_error);
+        },
+    );
+}

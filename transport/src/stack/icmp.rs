@@ -26,13 +26,16 @@ impl Stack {
             Ok(Message::Unreachable { hard, quote: Some(quote), .. }) => {
                 self.handle_unreachable(now, local, quote, hard);
             }
-            // Hops run out while routes change, and the segment is sent again: a soft error.
-            Ok(Message::TimeExceeded { quote: Some(quote), .. }) => {
-                self.handle_unreachable(now, local, quote, false);
-            }
+            // Hops run out while routes change, a router may balk at one header and not at the
+            // next, and the segment is sent again: soft errors (RFC 9293, section 3.9.2.2).
+            Ok(
+                Message::TimeExceeded { quote: Some(quote), .. }
+                | Message::ParameterProblem { quote: Some(quote), .. },
+            ) => self.handle_unreachable(now, local, quote, false),
             Ok(
                 Message::Unreachable { quote: None, .. }
-                | Message::TimeExceeded { quote: None, .. },
+                | Message::TimeExceeded { quote: None, .. }
+                | Message::ParameterProblem { quote: None, .. },
             )
             | Err(_) => self.stats.icmp_in_errors += 1,
             Ok(Message::EchoReply(_) | Message::TooBig { .. } | Message::Other { .. }) => {}

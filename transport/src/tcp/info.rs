@@ -44,6 +44,9 @@ pub struct Info {
     pub retransmits: u8,
     /// Zero-window or keepalive probes unanswered.
     pub probes: u8,
+    /// Whether ICMP has reported the path broken since the peer was last heard: a soft error of RFC
+    /// 9293, section 3.9.1.8.
+    pub soft_error: bool,
     /// Text sent, retransmissions included, in bytes.
     pub bytes_sent: u64,
     /// Text acknowledged, in bytes.
@@ -112,6 +115,7 @@ impl Connection {
             notsent_bytes: self.unsent(),
             retransmits: self.recovery.retries,
             probes: self.probes,
+            soft_error: self.soft_error,
             bytes_sent: figures.bytes_sent,
             bytes_acked: figures.bytes_acked,
             bytes_received: figures.bytes_received,

@@ -48,6 +48,13 @@ pub enum Message<'a> {
         /// Our segment, if it was one.
         quote: Option<Quote>,
     },
+    /// A router or host found something in the header that it does not take.
+    ParameterProblem {
+        /// What, by the family's own numbers.
+        code: u8,
+        /// Our segment, if it was one.
+        quote: Option<Quote>,
+    },
     /// Anything else.
     Other {
         /// The type.
@@ -115,6 +122,7 @@ fn message_v4(kind: u8, code: u8, field: [u8; 4], rest: &[u8]) -> Message<'_> {
         }
         (3, _) => Message::Unreachable { code, hard: matches!(code, 2 | 3), quote: quote() },
         (11, _) => Message::TimeExceeded { code, quote: quote() },
+        (12, _) => Message::ParameterProblem { code, quote: quote() },
         _ => Message::Other { kind, code },
     }
 }
@@ -128,6 +136,7 @@ fn message_v6(kind: u8, code: u8, field: [u8; 4], rest: &[u8]) -> Message<'_> {
         2 => Message::TooBig { mtu: u32::from_be_bytes(field), quote: quote() },
         1 => Message::Unreachable { code, hard: matches!(code, 1 | 4), quote: quote() },
         3 => Message::TimeExceeded { code, quote: quote() },
+        4 => Message::ParameterProblem { code, quote: quote() },
         _ => Message::Other { kind, code },
     }
 }

@@ -115,6 +115,10 @@ fn show_icmp(datagram: &Datagram<'_>, f: &mut Formatter<'_>) -> fmt::Result {
             write!(f, "time exceeded code {code}")?;
             quote
         }
+        Message::ParameterProblem { code, quote } => {
+            write!(f, "parameter problem code {code}")?;
+            quote
+        }
     };
     show_quote(quote, f)
 }

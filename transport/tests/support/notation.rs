@@ -88,7 +88,11 @@ impl Step {
 pub(crate) enum IcmpKind {
     PortUnreachable,
     HostUnreachable,
+    Prohibited,
     TimeExceeded,
+    ParameterProblem,
+    /// IPv4 alone; to IPv6 it is a type that nobody uses.
+    SourceQuench,
 }
 
 /// A TCP packet, in relative numbers.
@@ -187,7 +191,10 @@ fn parse_icmp(text: &str) -> Option<Step> {
     let kind = match words.next()? {
         "port-unreachable" => IcmpKind::PortUnreachable,
         "host-unreachable" => IcmpKind::HostUnreachable,
+        "prohibited" => IcmpKind::Prohibited,
         "time-exceeded" => IcmpKind::TimeExceeded,
+        "parameter-problem" => IcmpKind::ParameterProblem,
+        "source-quench" => IcmpKind::SourceQuench,
         _ => return None,
     };
     if words.next()? != "seq" {

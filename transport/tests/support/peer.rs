@@ -218,8 +218,14 @@ pub(crate) fn icmp_packet(
         (IcmpKind::PortUnreachable, false) => (1, 4),
         (IcmpKind::HostUnreachable, true) => (3, 1),
         (IcmpKind::HostUnreachable, false) => (1, 3),
+        (IcmpKind::Prohibited, true) => (3, 13),
+        (IcmpKind::Prohibited, false) => (1, 1),
         (IcmpKind::TimeExceeded, true) => (11, 0),
         (IcmpKind::TimeExceeded, false) => (3, 0),
+        (IcmpKind::ParameterProblem, true) => (12, 0),
+        (IcmpKind::ParameterProblem, false) => (4, 1),
+        (IcmpKind::SourceQuench, true) => (4, 0),
+        (IcmpKind::SourceQuench, false) => (100, 0),
     };
     let mut message = vec![0; HEADER_LEN];
     message[0] = number;

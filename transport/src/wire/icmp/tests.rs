@@ -54,12 +54,15 @@ fn errors_quote_our_segment() {
         (four, 3, 4, mtu, Message::TooBig { mtu: 1280, quote: quote4 }),
         (four, 3, 4, [0; 4], Message::TooBig { mtu: 0, quote: quote4 }),
         (four, 11, 0, [0; 4], Message::TimeExceeded { code: 0, quote: quote4 }),
+        (four, 12, 0, [20, 0, 0, 0], Message::ParameterProblem { code: 0, quote: quote4 }),
+        (four, 4, 0, [0; 4], Message::Other { kind: 4, code: 0 }),
         (four, 5, 1, [0; 4], Message::Other { kind: 5, code: 1 }),
         (six, 1, 0, [0; 4], Message::Unreachable { code: 0, hard: false, quote: quote6 }),
         (six, 1, 1, [0; 4], Message::Unreachable { code: 1, hard: true, quote: quote6 }),
         (six, 1, 4, [0; 4], Message::Unreachable { code: 4, hard: true, quote: quote6 }),
         (six, 2, 0, mtu, Message::TooBig { mtu: 1280, quote: quote6 }),
         (six, 3, 1, [0; 4], Message::TimeExceeded { code: 1, quote: quote6 }),
+        (six, 4, 1, [0, 0, 0, 6], Message::ParameterProblem { code: 1, quote: quote6 }),
         (six, 133, 0, [0; 4], Message::Other { kind: 133, code: 0 }),
     ];
     for (pair, kind, code, field, message) in cases {
