@@ -7,6 +7,14 @@ use crate::wire::SeqNumber;
 /// sequence arithmetic has room to spare (RFC 7323, section 2.3).
 const BUFFER_MAX: usize = 1 << 29;
 
+/// Longest delay of an acknowledgement that counts. RFC 9293, section 3.8.6.3 (MUST-40): less than
+/// 0.5 s.
+const DELAYED_ACK_MAX: Duration = Duration::from_millis(499);
+
+/// Least number of probes: one that is lost, or whose answer is, says nothing. RFC 9293, section
+/// 3.8.4 (MUST-29).
+const PROBES_MIN: u8 = 2;
+
 /// What a connection may use, and how it behaves. The default suits request and response over paths
 /// up to a few hundred milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +32,8 @@ pub struct Config {
     /// Whether to hold small segments back while text is unacknowledged: RFC 9293, section 3.7.4.
     /// Off by default: what writes here are bridges, which hand over whole reads.
     pub nagle: bool,
-    /// Longest delay of an acknowledgement. RFC 9293, section 3.8.6.3 allows 500 ms; 40 ms is
-    /// Linux's.
+    /// Longest delay of an acknowledgement: 40 ms is Linux's. RFC 9293, section 3.8.6.3 wants less
+    /// than 500 ms, and more counts as 499.
     pub delayed_ack: Duration,
     /// RTO before the first measurement. RFC 6298, section 2: 1 s.
     pub rto_initial: Duration,
@@ -57,8 +65,22 @@ pub struct Keepalive {
     pub idle: Duration,
     /// Time between probes.
     pub interval: Duration,
-    /// Probes that may go unanswered.
+    /// Probes that may go unanswered; less than 2 count as 2.
     pub probes: u8,
+}
+
+impl Default for Keepalive {
+    /// Two hours of silence, the least that RFC 9293 has for a default (MUST-28); then what Linux
+    /// does.
+    fn default() -> Self {
+        Self { idle: Duration::from_secs(7_200), interval: Duration::from_secs(75), probes: 9 }
+    }
+}
+
+impl Keepalive {
+    pub(super) fn bounded(self) -> Self {
+        Self { probes: self.probes.max(PROBES_MIN), ..self }
+    }
 }
 
 /// What a connection is given at its birth by those who know its tuple and its path.
@@ -107,12 +129,15 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The same within what sequence arithmetic can bear: buffers of 1 byte to 512 MiB.
+    /// The same within what sequence arithmetic can bear, buffers of 1 byte to 512 MiB, and within
+    /// what RFC 9293 allows.
     #[must_use]
     pub(super) fn bounded(self) -> Self {
         Self {
             receive_buffer: self.receive_buffer.clamp(1, BUFFER_MAX),
             send_buffer: self.send_buffer.clamp(1, BUFFER_MAX),
+            delayed_ack: self.delayed_ack.min(DELAYED_ACK_MAX),
+            keepalive: self.keepalive.map(Keepalive::bounded),
             ..self
         }
     }
@@ -149,5 +174,29 @@ mod tests {
         let config = Config { receive_buffer: 0, send_buffer: usize::MAX, ..Config::default() };
         let bounded = config.bounded();
         assert_eq!((bounded.receive_buffer, bounded.send_buffer), (1, BUFFER_MAX));
+    }
+
+    #[test]
+    fn an_acknowledgement_is_never_delayed_by_half_a_second() {
+        for (delay, counts) in [(40, 40), (499, 499), (500, 499), (10_000, 499)] {
+            let delayed_ack = Duration::from_millis(delay);
+            let bounded = Config { delayed_ack, ..Config::default() }.bounded();
+            assert_eq!(bounded.delayed_ack, Duration::from_millis(counts));
+        }
+    }
+
+    #[test]
+    fn keepalive_is_off_by_default_and_two_hours_when_it_is_on() {
+        assert_eq!(Config::default().keepalive, None);
+        assert!(Keepalive::default().idle >= Duration::from_secs(2 * 3_600));
+    }
+
+    #[test]
+    fn one_lost_probe_is_no_dead_peer() {
+        for (probes, counts) in [(0, 2), (1, 2), (2, 2), (9, 9)] {
+            let keepalive = Some(Keepalive { probes, ..Keepalive::default() });
+            let bounded = Config { keepalive, ..Config::default() }.bounded();
+            assert_eq!(bounded.keepalive.map(|it| it.probes), Some(counts));
+        }
     }
 }
