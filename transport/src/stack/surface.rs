@@ -12,7 +12,9 @@ use super::listener::{Binding, ListenerId};
 use super::slots::ConnectionId;
 use super::transmit::Ends;
 use super::tuple::FourTuple;
-use crate::tcp::{self, Connection, Info, LeaseFigures, Quiescence, Read, Start, timestamp_offset};
+use crate::tcp::{
+    self, Connection, Info, LeaseFigures, Quiescence, Read, Setting, Start, timestamp_offset,
+};
 use crate::time::Instant;
 
 impl Stack {
@@ -177,6 +179,22 @@ impl Stack {
     pub fn abort(&mut self, now: Instant, id: ConnectionId) -> Result<(), NoConnection> {
         self.held(id)?;
         self.abandon(now, id.index());
+        Ok(())
+    }
+
+    /// Changes one setting of this connection alone: see [`Connection::set`].
+    ///
+    /// # Errors
+    ///
+    /// [`NoConnection`] for a dead id.
+    pub fn set(
+        &mut self,
+        now: Instant,
+        id: ConnectionId,
+        setting: Setting,
+    ) -> Result<(), NoConnection> {
+        self.held(id)?.connection.set(now, setting);
+        self.touched(id.index());
         Ok(())
     }
 

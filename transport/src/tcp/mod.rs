@@ -30,6 +30,7 @@ mod owner;
 mod rcv;
 mod rtt;
 mod send_buffer;
+mod setting;
 mod snd;
 mod state;
 mod time_wait;
@@ -44,6 +45,7 @@ pub use event::{CloseReason, Event};
 pub use info::Info;
 pub use isn::{Isn, timestamp_offset};
 pub use lease::{LeaseFigures, Quiescence};
+pub use setting::Setting;
 pub use state::State;
 pub use time_wait::{TimeWait, Verdict};
 

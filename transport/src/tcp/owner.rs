@@ -123,11 +123,6 @@ impl Connection {
         }
     }
 
-    /// Turns the hold-back of small segments on or off: RFC 9293, section 3.7.4.
-    pub fn set_nagle(&mut self, nagle: bool) {
-        self.config.nagle = nagle;
-    }
-
     /// Starts the orphan timer anew.
     pub(super) fn restart_orphan_timer(&mut self, now: Instant) {
         self.timers.set(Timer::Orphan, now + self.config.orphan_timeout);

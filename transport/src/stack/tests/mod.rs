@@ -8,7 +8,7 @@ mod time_waits;
 use core::net::{IpAddr, SocketAddr};
 
 use super::*;
-use crate::tcp::{CloseReason, Event, Quiescence, Read};
+use crate::tcp::{CloseReason, Event, Quiescence, Read, Setting};
 use crate::time::Duration;
 
 /// Two stacks, and the time.
@@ -170,6 +170,23 @@ fn assert_nothing_left(pair: &mut Pair) {
 }
 
 #[test]
+fn a_setting_is_that_of_one_connection() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (held, _) = pair.open(listener, true);
+    let (free, _) = pair.open(listener, true);
+    pair.client.set(pair.now, held, Setting::Nagle(true)).unwrap();
+    for id in [held, free] {
+        for _ in 0..2 {
+            pair.client.write(pair.now, id, b"small").unwrap();
+            packets_of(&mut pair.client, pair.now);
+        }
+    }
+    assert_eq!(pair.client.info(pair.now, held).unwrap().notsent_bytes, 5);
+    assert_eq!(pair.client.info(pair.now, free).unwrap().notsent_bytes, 0);
+}
+
+#[test]
 fn a_dead_id_is_an_error_everywhere() {
     let mut pair = Pair::new();
     pair.server.listen(server_address(true), 4).unwrap();
@@ -183,6 +200,7 @@ fn a_dead_id_is_an_error_everywhere() {
         assert_eq!(stack.finish(now, id), Err(WriteError::NoConnection(NoConnection)));
         assert_eq!(stack.close(now, id), Err(NoConnection));
         assert_eq!(stack.abort(now, id), Err(NoConnection));
+        assert_eq!(stack.set(now, id, Setting::Nagle(true)), Err(NoConnection));
         assert_eq!(stack.info(now, id).err(), Some(NoConnection));
         assert_eq!(stack.ends(id).err(), Some(NoConnection));
         assert_eq!(stack.begin_lease(id, true), Err(NoConnection));

@@ -3,7 +3,7 @@
 use super::pair::{Fate, Pair};
 use super::solo::{Solo, seg};
 use super::{bytes, plain};
-use crate::tcp::{CloseReason, Config, Event, Keepalive, State};
+use crate::tcp::{CloseReason, Config, Event, Keepalive, Setting, State};
 use crate::time::Duration;
 use crate::wire::{Flags, Options};
 
@@ -85,6 +85,53 @@ fn the_user_timeout_counts_from_the_last_progress() {
     }
     solo.ack(1, 101, 65_535);
     assert_eq!(solo.connection.poll_timeout(), None);
+}
+
+#[test] // RFC 9293, MUST-24 and MUST-27
+fn keepalive_is_turned_on_and_off_for_one_connection() {
+    let mut solo = Solo::established(5);
+    assert_eq!(solo.connection.poll_timeout(), None);
+    solo.connection.set(solo.now, Setting::Keepalive(keepalive().keepalive));
+    assert_eq!(solo.next_timer(30 * SECOND).len(), 1);
+    assert_eq!(solo.stats.keepalive_probes, 1);
+    solo.connection.set(solo.now, Setting::Keepalive(None));
+    assert_eq!(solo.connection.poll_timeout(), None);
+    // Turned on again after a long silence it probes at once, and counts anew.
+    solo.wait(500 * SECOND);
+    solo.connection.set(solo.now, Setting::Keepalive(keepalive().keepalive));
+    assert_eq!(solo.next_timer(SECOND).len(), 1);
+    assert_eq!(solo.connection.state(), State::Established);
+}
+
+#[test]
+fn a_keepalive_set_before_the_handshake_waits_for_it() {
+    let mut pair = Pair::new(plain(), plain(), 5);
+    let setting = Setting::Keepalive(keepalive().keepalive);
+    pair.client.connection.set(pair.now, setting);
+    pair.run_for(31 * SECOND);
+    assert_eq!(pair.client.stats.keepalive_probes, 1);
+}
+
+#[test] // RFC 9293, MUST-21
+fn the_retries_are_set_for_one_connection() {
+    let mut solo = Solo::established(5);
+    solo.connection.set(solo.now, Setting::Retries(1));
+    solo.write(10);
+    assert_eq!(solo.next_timer(SECOND).len(), 1, "sent again");
+    solo.next_timer(3 * SECOND);
+    assert_eq!(solo.events().last(), Some(&Event::Closed(CloseReason::TimedOut)));
+}
+
+#[test]
+fn the_user_timeout_is_set_and_taken_back_for_one_connection() {
+    let mut solo = Solo::established(5);
+    solo.write(10);
+    solo.connection.set(solo.now, Setting::UserTimeout(Some(SECOND / 10)));
+    solo.connection.set(solo.now, Setting::UserTimeout(None));
+    assert_eq!(solo.next_timer(SECOND).len(), 1, "sent again");
+    solo.connection.set(solo.now, Setting::UserTimeout(Some(SECOND / 10)));
+    solo.next_timer(SECOND / 10);
+    assert_eq!(solo.events().last(), Some(&Event::Closed(CloseReason::TimedOut)));
 }
 
 #[test]

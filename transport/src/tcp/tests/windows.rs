@@ -3,7 +3,7 @@
 use super::pair::Pair;
 use super::solo::{Solo, seg};
 use super::{PLACES, bytes, plain};
-use crate::tcp::{CloseReason, Config, Event, State};
+use crate::tcp::{CloseReason, Config, Event, Setting, State};
 use crate::time::Duration;
 use crate::wire::{Flags, Options, Segment, Text};
 
@@ -120,7 +120,7 @@ fn nagle_holds_a_small_segment_back_until_the_first_is_acknowledged() {
     let sent = solo.ack(1, 11, 65_535);
     assert_eq!(solo.numbers(&sent[0]), (11, 21, 1));
     assert!(solo.write(10).is_empty());
-    solo.connection.set_nagle(false);
+    solo.connection.set(solo.now, Setting::Nagle(false));
     assert_eq!(solo.transmit().len(), 1);
 }
 
