@@ -9,7 +9,8 @@ pub enum ConnectError {
     /// address.
     #[error("no free port towards this destination")]
     NoPort,
-    /// The stack has no address of this family: configure one, or try the other family.
+    /// The stack has no address of this family, or not the one asked for: configure one, or try the
+    /// other family.
     #[error("the stack has no address of this family")]
     NoAddress,
     /// The stack holds as many connections as it may: wait for one to end.

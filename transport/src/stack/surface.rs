@@ -11,7 +11,7 @@ use super::errors::{ConnectError, ListenError, NoConnection, ReadError, WriteErr
 use super::listener::{Binding, ListenerId};
 use super::slots::ConnectionId;
 use super::transmit::Ends;
-use super::tuple::FourTuple;
+use super::tuple::{FourTuple, LocalAddress};
 use crate::tcp::{
     self, Connection, Info, LeaseFigures, Quiescence, Read, Setting, Start, timestamp_offset,
 };
@@ -29,13 +29,37 @@ impl Stack {
         now: Instant,
         remote: SocketAddr,
     ) -> Result<ConnectionId, ConnectError> {
+        self.open(now, None, remote)
+    }
+
+    /// As [`Stack::connect`], from this address of the stack: RFC 9293, section 3.9.1.1 (MUST-43).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`], and nothing has changed; `NoAddress` if `local` is not the stack's.
+    pub fn connect_from(
+        &mut self,
+        now: Instant,
+        local: IpAddr,
+        remote: SocketAddr,
+    ) -> Result<ConnectionId, ConnectError> {
+        let local = self.addresses.find(local).ok_or(ConnectError::NoAddress)?;
+        self.open(now, Some(local), remote)
+    }
+
+    fn open(
+        &mut self,
+        now: Instant,
+        local: Option<LocalAddress>,
+        remote: SocketAddr,
+    ) -> Result<ConnectionId, ConnectError> {
         if remote.port() == 0 || !self.is_possible_peer(remote.ip()) {
             return Err(ConnectError::Prohibited);
         }
         if self.connections.len() >= self.config.connections_max {
             return Err(ConnectError::TooManyConnections);
         }
-        let tuple = self.free_tuple(remote)?;
+        let tuple = self.free_tuple(local, remote)?;
         self.stats.active_opens += 1;
         let connection = Connection::connect(now, &self.config.tcp, self.start(now, tuple));
         Ok(self.add(tuple, Owner::Holder, connection))
@@ -283,10 +307,15 @@ impl Stack {
     }
 
     /// A tuple towards `remote` that nobody has: each of our addresses is tried in turn.
-    fn free_tuple(&mut self, remote: SocketAddr) -> Result<FourTuple, ConnectError> {
+    fn free_tuple(
+        &mut self,
+        from: Option<LocalAddress>,
+        remote: SocketAddr,
+    ) -> Result<FourTuple, ConnectError> {
         let Self { addresses, ports, demux, time_waits, listeners, .. } = self;
         let mut error = ConnectError::NoAddress;
-        for local in addresses.of_family(remote.ip()) {
+        let may_leave = |local: &LocalAddress| from.is_none_or(|from| from == *local);
+        for local in addresses.of_family(remote.ip()).filter(may_leave) {
             let tuple = |port: u16| FourTuple::new(local, port, remote);
             let port = ports.choose(addresses.address(local), remote, |port| {
                 let tuple = tuple(port);

@@ -76,6 +76,20 @@ fn a_second_address_is_used_when_the_first_has_no_port_left() {
     assert_eq!(stack.ends(second).unwrap().0, at("192.0.2.3:40000"));
 }
 
+#[test] // RFC 9293, MUST-43
+fn a_connection_leaves_from_the_address_asked_for() {
+    let mut stack = Stack::new(config(&["192.0.2.1", "192.0.2.3", "2001:db8::1"]), secrets(1));
+    let connect_from = |stack: &mut Stack, local: &str| {
+        stack.connect_from(Instant::ORIGIN, local.parse().unwrap(), at("192.0.2.7:80"))
+    };
+    let id = connect_from(&mut stack, "192.0.2.3").unwrap();
+    assert_eq!(stack.ends(id).unwrap().0.ip(), at("192.0.2.3:0").ip());
+    for not_there in ["192.0.2.9", "2001:db8::1"] {
+        assert_eq!(connect_from(&mut stack, not_there), Err(ConnectError::NoAddress));
+    }
+    assert_eq!(stack.stats().active_opens, 1);
+}
+
 #[test]
 fn connections_are_bounded_for_both_sides() {
     let few = |addresses: &[&str]| Config { connections_max: 2, ..config(addresses) };
