@@ -167,7 +167,11 @@ impl Session {
 
     /// Memory that holds bytes of its client and for it.
     pub(super) fn buffered_bytes(&self) -> usize {
-        self.inbox.len() + self.outbox.len()
+        let early = match self.lease.as_ref().map(|lease| &lease.phase) {
+            Some(LeasePhase::Waiting { early, .. }) => early.len(),
+            Some(LeasePhase::Held(_) | LeasePhase::Lost { .. }) | None => 0,
+        };
+        self.inbox.len() + early + self.outbox.len()
     }
 
     /// Queues a reply that concerns lease `number`, or the session itself (0).
