@@ -132,7 +132,7 @@ impl Shard {
         let timeout = settings.lease_timeout;
         let key = self.keys.intern(domain(settings.share, peer), tag).ok_or_else(|| Denied {
             token: ErrorToken::Quota,
-            cause: "too many different tags and users were seen since the daemon began".to_owned(),
+            cause: "too many different tags were used since the daemon began".to_owned(),
         })?;
         Ok((key, timeout))
     }

@@ -27,31 +27,38 @@ struct Key {
 /// Hands out one [`KeyId`] for each pair of domain and tag, for as long as the daemon runs.
 ///
 /// Bounded: tags come from clients, so a client that invents them without end is refused rather
-/// than remembered.
+/// than remembered, long before nothing is left for others.
 #[derive(Debug)]
 pub(super) struct Keys {
     ids: HashMap<Key, KeyId>,
+    /// How many tags each domain has used.
+    tags: HashMap<Domain, usize>,
     limit: usize,
+    tags_limit: usize,
 }
 
 impl Keys {
-    /// An empty interner that takes at most `limit` keys.
+    /// An empty interner that takes at most `limit` keys, and `tags_limit` tags of one domain.
     #[must_use]
-    pub(super) fn new(limit: usize) -> Self {
-        Self { ids: HashMap::new(), limit }
+    pub(super) fn new(limit: usize, tags_limit: usize) -> Self {
+        Self { ids: HashMap::new(), tags: HashMap::new(), limit, tags_limit }
     }
 
-    /// The key of `domain` and `tag`; `None` when the table is full and the key is new.
+    /// The key of `domain` and `tag`; `None` when a limit is met and the key is new.
     pub(super) fn intern(&mut self, domain: Domain, tag: Option<&str>) -> Option<KeyId> {
         let key = Key { domain, tag: tag.map(Box::from) };
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
         }
-        if self.ids.len() >= self.limit {
+        let tags = self.tags.get(&domain).copied().unwrap_or(0);
+        if self.ids.len() >= self.limit || (tag.is_some() && tags >= self.tags_limit) {
             return None;
         }
         let id = KeyId(u32::try_from(self.ids.len()).ok()?);
         self.ids.insert(key, id);
+        if tag.is_some() {
+            self.tags.insert(domain, tags + 1);
+        }
         Some(id)
     }
 }
@@ -62,7 +69,7 @@ mod tests {
 
     #[test]
     fn equal_pairs_share_a_key_and_others_do_not() {
-        let mut keys = Keys::new(16);
+        let mut keys = Keys::new(16, 16);
         let plain = keys.intern(Domain::Uid(1000), None);
         assert_eq!(keys.intern(Domain::Uid(1000), None), plain);
         let others = [
@@ -80,10 +87,20 @@ mod tests {
 
     #[test]
     fn a_full_table_refuses_new_keys_and_knows_old_ones() {
-        let mut keys = Keys::new(1);
+        let mut keys = Keys::new(1, 1);
         let first = keys.intern(Domain::Any, None);
         assert!(first.is_some());
         assert_eq!(keys.intern(Domain::Any, Some("more")), None);
         assert_eq!(keys.intern(Domain::Any, None), first);
+    }
+
+    #[test]
+    fn who_invents_tags_leaves_room_for_others() {
+        let mut keys = Keys::new(16, 2);
+        let tagged = ["a", "b"].map(|tag| keys.intern(Domain::Uid(1), Some(tag)));
+        assert_eq!(keys.intern(Domain::Uid(1), Some("c")), None);
+        assert_eq!(keys.intern(Domain::Uid(1), Some("b")), tagged[1], "a known one is still known");
+        assert!(keys.intern(Domain::Uid(1), None).is_some());
+        assert!(keys.intern(Domain::Uid(2), Some("c")).is_some());
     }
 }

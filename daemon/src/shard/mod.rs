@@ -57,6 +57,10 @@ use tally::Tally;
 /// Security domains and tags that are remembered, at most.
 const KEYS_MAX: usize = 65_536;
 
+/// Tags of one security domain that are remembered, at most: one in 64 of all, so that nobody can
+/// fill the table alone.
+const TAGS_MAX: usize = KEYS_MAX / 64;
+
 /// What the shard wants of whoever drives it.
 #[derive(Debug)]
 pub enum Event {
@@ -115,7 +119,7 @@ impl Shard {
             stack,
             pool,
             routes,
-            keys: Keys::new(KEYS_MAX),
+            keys: Keys::new(KEYS_MAX, TAGS_MAX),
             sessions: Sessions::default(),
             holdings: Holdings::default(),
             waiters: HashMap::new(),
