@@ -14,6 +14,7 @@ mod pattern;
 mod random;
 mod releases;
 mod rules;
+mod same_turn;
 mod storm;
 mod transcript;
 mod upstream;
