@@ -4,6 +4,7 @@
 mod client;
 mod crossings;
 mod failures;
+mod figures;
 mod flow;
 mod frames;
 mod invariants;

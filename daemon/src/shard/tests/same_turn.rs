@@ -74,13 +74,13 @@ fn what_a_waiter_sent_ahead_is_counted_and_freed_with_it() {
 fn a_connection_that_dies_as_it_is_closed_is_not_counted_as_closing() {
     let world = World::with(|setting| {
         let idle = Duration::from_secs(10);
-        setting.tcp.keepalive = Some(Keepalive { idle, interval: idle, probes: 1 });
+        setting.tcp.keepalive = Some(Keepalive { idle, interval: idle, probes: 2 });
     });
     let orders = [
         r#"a > HELLO; 1 LEASE route=web; 1 DATA "ping""#,
         "a > 1 RELEASE reusable tx=4",
         "up is cut",
-        "wait 11s",
+        "wait 21s",
     ];
     let mut world = after(world, &orders);
     assert_eq!(world.pool_line(), "idle 1");
