@@ -69,6 +69,7 @@ mod transmit;
 mod tuple;
 
 use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU8;
 use core::ops::RangeInclusive;
 use std::collections::VecDeque;
 
@@ -129,6 +130,8 @@ pub struct Stack {
     /// Timers that have expired in this call; kept for its room.
     expired: Vec<u32>,
     replies: Replies,
+    /// Hops that a packet may take.
+    hop_limit: NonZeroU8,
     /// Live connections by state, in the order of [`State::ALL`].
     states: [usize; State::ALL.len()],
     stats: Stats,
@@ -152,6 +155,7 @@ impl Stack {
             acceptable: VecDeque::new(),
             expired: Vec::new(),
             replies: Replies::new(),
+            hop_limit: transmit::HOP_LIMIT,
             states: [0; State::ALL.len()],
             stats: Stats::default(),
             config,

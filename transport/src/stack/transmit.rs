@@ -5,6 +5,7 @@
 //! turn.
 
 use core::net::{IpAddr, SocketAddr};
+use core::num::NonZeroU8;
 
 use super::Stack;
 use super::replies::Reply;
@@ -19,8 +20,8 @@ use crate::wire::tcp::{Ports, Segment};
 /// enough that one bulk transfer does not fill a batch.
 const SEGMENTS_IN_A_ROW: usize = 16;
 
-/// What routers may take off on the way: RFC 1700 and all of today's hosts.
-const HOP_LIMIT: u8 = 64;
+/// What routers may take off on the way, unless it is set: RFC 1700 and all of today's hosts.
+pub(super) const HOP_LIMIT: NonZeroU8 = NonZeroU8::new(64).expect("64 is not 0");
 
 /// Both ends of a packet that leaves.
 #[derive(Clone, Copy, Debug)]
@@ -30,13 +31,19 @@ pub(super) struct Ends {
 }
 
 impl Stack {
+    /// Sets what routers may take off on the way, 64 until then, of every packet that leaves from
+    /// now on: RFC 9293, section 3.9.2 (MUST-49).
+    pub fn set_hop_limit(&mut self, hop_limit: NonZeroU8) {
+        self.hop_limit = hop_limit;
+    }
+
     /// Appends the packets that are due to `batch`, until none is left or it is full. Returns
     /// whether it appended any; call it until it did not.
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut PacketBatch) -> bool {
         let before = batch.len();
         while !batch.is_full() {
             let Some(reply) = self.replies.pop() else { break };
-            push_reply(batch, &reply, &mut self.stats);
+            push_reply(batch, self.hop_limit, &reply, &mut self.stats);
         }
         while !batch.is_full() {
             let Some(id) = self.ready.pop_front() else { break };
@@ -60,7 +67,7 @@ impl Stack {
             let Some(segment) = entry.connection.poll_transmit(now, &mut self.stats) else {
                 return self.sent_all(index);
             };
-            push_segment(batch, ends, &segment, &mut self.stats);
+            push_segment(batch, self.hop_limit, ends, &segment, &mut self.stats);
             left -= 1;
         }
         self.rearm(index);
@@ -74,21 +81,27 @@ impl Stack {
     }
 }
 
-fn push_reply(batch: &mut PacketBatch, reply: &Reply, stats: &mut Stats) {
+fn push_reply(batch: &mut PacketBatch, hops: NonZeroU8, reply: &Reply, stats: &mut Stats) {
     match reply {
         Reply::Segment { ends, segment } => {
             stats.out_segs += 1;
             stats.out_rsts += u64::from(segment.flags.rst);
-            push_segment(batch, *ends, segment, stats);
+            push_segment(batch, hops, *ends, segment, stats);
         }
         Reply::Icmp { source, destination, message } => {
             stats.icmp_out_echo_reps += 1;
-            push_icmp(batch, *source, *destination, message, stats);
+            push_icmp(batch, hops, *source, *destination, message, stats);
         }
     }
 }
 
-fn push_segment(batch: &mut PacketBatch, ends: Ends, segment: &Segment<'_>, stats: &mut Stats) {
+fn push_segment(
+    batch: &mut PacketBatch,
+    hops: NonZeroU8,
+    ends: Ends,
+    segment: &Segment<'_>,
+    stats: &mut Stats,
+) {
     let (source, destination) = (ends.local.ip(), ends.remote.ip());
     let ports = Ports { source: ends.local.port(), destination: ends.remote.port() };
     let header = ip::header_len(destination);
@@ -96,7 +109,7 @@ fn push_segment(batch: &mut PacketBatch, ends: Ends, segment: &Segment<'_>, stat
     stats.ip_out_requests += 1;
     let pushed = batch.push_with(header + payload, |out| {
         let (head, body) = out.split_at_mut(header);
-        ip::emit_header(source, destination, Protocol::Tcp, HOP_LIMIT, Ecn::NotEct, payload, head);
+        ip::emit_header(source, destination, Protocol::Tcp, hops.get(), Ecn::NotEct, payload, head);
         header + segment.emit(ports, source, destination, body)
     });
     assert!(pushed, "a batch that is not full has room for a packet of the MTU");
@@ -104,6 +117,7 @@ fn push_segment(batch: &mut PacketBatch, ends: Ends, segment: &Segment<'_>, stat
 
 fn push_icmp(
     batch: &mut PacketBatch,
+    hops: NonZeroU8,
     source: IpAddr,
     destination: IpAddr,
     message: &[u8],
@@ -114,7 +128,15 @@ fn push_icmp(
     stats.ip_out_requests += 1;
     let pushed = batch.push_with(header + message.len(), |out| {
         let (head, body) = out.split_at_mut(header);
-        ip::emit_header(source, destination, protocol, HOP_LIMIT, Ecn::NotEct, message.len(), head);
+        ip::emit_header(
+            source,
+            destination,
+            protocol,
+            hops.get(),
+            Ecn::NotEct,
+            message.len(),
+            head,
+        );
         body.copy_from_slice(message);
         header + message.len()
     });

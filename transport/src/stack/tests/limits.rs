@@ -90,6 +90,25 @@ fn a_connection_leaves_from_the_address_asked_for() {
     assert_eq!(stack.stats().active_opens, 1);
 }
 
+#[test] // RFC 9293, MUST-49
+fn the_hop_limit_can_be_set() {
+    let mut stack = Stack::new(config(&["192.0.2.1", "2001:db8::1"]), secrets(1));
+    let hops = |stack: &mut Stack, remote| {
+        stack.connect(Instant::ORIGIN, at(remote)).unwrap();
+        let packets = packets_of(stack, Instant::ORIGIN);
+        crate::wire::ip::parse(&packets[0]).unwrap().hop_limit
+    };
+    assert_eq!(hops(&mut stack, "192.0.2.7:80"), 64);
+    stack.set_hop_limit(NonZeroU8::new(255).unwrap());
+    assert_eq!(hops(&mut stack, "192.0.2.7:80"), 255);
+    assert_eq!(hops(&mut stack, "[2001:db8::7]:80"), 255);
+    // The stack's own replies too.
+    let stray = tcp_packet(at("192.0.2.7:80"), at("192.0.2.1:9"), Flags::SYN, 0);
+    stack.handle_packet(Instant::ORIGIN, &stray);
+    let packets = packets_of(&mut stack, Instant::ORIGIN);
+    assert_eq!(crate::wire::ip::parse(&packets[0]).unwrap().hop_limit, 255);
+}
+
 #[test]
 fn connections_are_bounded_for_both_sides() {
     let few = |addresses: &[&str]| Config { connections_max: 2, ..config(addresses) };
