@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::step::{self, Done, Steps, cargo};
-use crate::{test, tidy, tools};
+use crate::{requirements, test, tidy, tools};
 
 /// The chore: the steps, then the table, whether they all passed or not.
 pub(crate) fn run(root: &Path) -> Done {
@@ -21,6 +21,7 @@ fn take_all(root: &Path, steps: &mut Steps) -> Done {
     steps.take("packages", tools::install_packages)?;
     steps.take("tools", || tools::promtool(root).map(|path| println!("{}", path.display())))?;
     steps.take("tidy", || tidy::run(root))?;
+    steps.take("requirements", || requirements::run(root))?;
     steps.take("format", || step::run(cargo(root).args(["fmt", "--all", "--check"])))?;
     steps.take("clippy", || {
         let arguments = ["clippy", "--workspace", "--all-targets", "--all-features", "--locked"];

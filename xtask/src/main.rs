@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, reason = "a chore speaks to the person who runs it")]
 
 mod ci;
+mod requirements;
 mod step;
 mod test;
 mod tidy;
@@ -36,6 +37,8 @@ enum Chore {
     },
     /// What no compiler checks: lengths, layers, reasons, links, leftovers.
     Tidy,
+    /// What REQUIREMENTS.md says of the RFCs' demands: whole, and each named test there.
+    Requirements,
     /// Brings the tools that tests need and no package installs alone: promtool.
     Tools,
 }
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(&root),
         Chore::Test { arguments } => test::run(&root, &arguments, test::Skips::Allowed),
         Chore::Tidy => tidy::run(&root),
+        Chore::Requirements => requirements::run(&root),
         Chore::Tools => tools::promtool(&root).map(|path| println!("{}", path.display())),
     };
     match done {

@@ -30,9 +30,9 @@ impl Steps {
     /// All steps with their durations.
     pub(crate) fn summary(&self) -> String {
         let lines =
-            self.taken.iter().map(|(name, took)| format!("{name:<10} {:>9}\n", seconds(*took)));
+            self.taken.iter().map(|(name, took)| format!("{name:<12} {:>9}\n", seconds(*took)));
         let total = self.taken.iter().map(|(_, took)| *took).sum();
-        lines.chain([format!("{:<10} {:>9}", "total", seconds(total))]).collect()
+        lines.chain([format!("{:<12} {:>9}", "total", seconds(total))]).collect()
     }
 }
 

@@ -1,0 +1,66 @@
+//! `cargo xtask requirements`: what REQUIREMENTS.md says of each RFC's demands is whole and true.
+//!
+//! Every label of RFC 9293, appendix B, has its place; the numbers that we gave to the demands of
+//! other RFCs have no gaps; nothing is said twice; and each test that is named exists. Whether a
+//! test holds what its row says is for those who read it.
+
+mod evidence;
+mod label;
+mod ledger;
+mod row;
+
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use self::evidence::Evidence;
+use self::ledger::Ledger;
+use crate::step::Done;
+
+/// The table's file.
+const FILE: &str = "REQUIREMENTS.md";
+
+/// Something that is not whole, or not true.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fault {
+    /// The line it stands in; of what is missing, the heading of its RFC.
+    line: usize,
+    what: String,
+}
+
+impl Fault {
+    fn new(line: usize, what: impl Into<String>) -> Self {
+        Self { line, what: what.into() }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{FILE}:{}: {}", self.line, self.what)
+    }
+}
+
+/// Checks the table of the repository at `root`, and prints every fault, or the totals.
+pub(crate) fn run(root: &Path) -> Done {
+    let text = fs::read_to_string(root.join(FILE)).map_err(|error| format!("{FILE}: {error}"))?;
+    let read = |path: &str| fs::read_to_string(root.join(path)).ok();
+    let (ledger, faults) = check(&text, &mut Evidence::new(&read));
+    if faults.is_empty() {
+        println!("{}", ledger.totals());
+        return Ok(());
+    }
+    faults.iter().for_each(|fault| println!("{fault}"));
+    Err(format!("{} faults", faults.len()))
+}
+
+/// Reads the table, and says all that is wrong with it, in the order of its lines.
+fn check(text: &str, evidence: &mut Evidence<'_>) -> (Ledger, Vec<Fault>) {
+    let (ledger, mut faults) = Ledger::read(text);
+    faults.extend(ledger.gaps());
+    faults.extend(ledger.rows().filter_map(|row| evidence.missing(row)));
+    faults.sort();
+    (ledger, faults)
+}
+
+#[cfg(test)]
+mod tests;
