@@ -178,3 +178,11 @@ fn a_timeout_falls_to_one_segment_and_grows_linearly_from_half() {
     // One segment, and two more: an ACK adds two segments at most (RFC 3465).
     Script::established().mss(1000).run(&script);
 }
+
+#[test] // section 3.1
+fn ssthresh_begins_as_high_as_can_be() {
+    Script::established().run_then("", |run| {
+        let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+        assert_eq!(info.ssthresh, u32::MAX);
+    });
+}

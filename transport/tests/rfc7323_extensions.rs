@@ -245,3 +245,33 @@ fn every_kind_of_segment_carries_the_agreed_option() {
         ",
     );
 }
+
+#[test] // section 2.2
+fn a_shift_of_zero_is_offered_too() {
+    Script::fresh().config(|config| config.window_scale = true).run(
+        "
+        +0.000 connect
+        +0.000 >  S  0:0(0) win 65535 <mss 1460,sackOK,wscale 0>
+        +0.010 <  S. 0:0(0) ack 1 win 1000 <mss 1000,wscale 1>
+        +0.000 >  .  1:1(0) ack 1 win 65535
+        +0.010 <  .  1:1(0) ack 1 win 1000
+        +0.000 write 2000
+        +0.000 >  .  1:1001(1000) ack 1
+        +0.000 >  P. 1001:2001(1000) ack 1
+        ",
+    );
+}
+
+#[test] // section 5.3: at its arrival, though it waits for a hole to be filled
+fn an_older_timestamp_counts_against_early_text() {
+    Script::established().timestamps().run(
+        "
+        +0.000 <  .  1:101(100) ack 1 <TS val 1000 ecr 0>
+        +0.000 >  .  1:1(0) ack 101
+        +0.000 <  .  201:301(100) ack 1 <TS val 999 ecr 0>
+        +0.000 >  .  1:1(0) ack 101
+        +0.000 <  .  101:201(100) ack 1 <TS val 1001 ecr 0>
+        +0.000 >  .  1:1(0) ack 201
+        ",
+    );
+}

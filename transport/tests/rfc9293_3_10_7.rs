@@ -96,6 +96,21 @@ fn syn_with_ece_and_cwr_is_a_syn() {
     );
 }
 
+#[test] // the peer sends it again: only the SYN is acknowledged
+fn text_on_a_syn_is_left_to_come_again() {
+    Script::fresh().run(
+        "
+        +0.000 listen
+        +0.000 <  S  0:10(10) <mss 1460>
+        +0.000 >  S. 0:0(0) ack 1
+        +0.010 <  P. 1:11(10) ack 1
+        +0.000 >  .  1:1(0) ack 11
+        +0.000 accept
+        +0.000 read 10
+        ",
+    );
+}
+
 // 3.10.7.3: SYN-SENT.
 
 #[test]
@@ -299,6 +314,22 @@ fn a_reset_counts_though_the_window_is_closed() {
 }
 
 // Fourth: SYN. More in rfc5961_blind.rs.
+
+#[test] // as in RFC 5961, section 4.2: a host that has restarted answers the challenge
+fn another_syn_in_syn_received_is_challenged() {
+    Script::fresh().run(
+        "
+        +0.000 listen
+        +0.000 <  S  0:0(0) <mss 1460>
+        +0.000 >  S. 0:0(0) ack 1
+        +0.010 <  S  500:500(0) <mss 1460>
+        +0.000 >  .  1:1(0) ack 1
+        +0.000 =  SYN-RECEIVED
+        +0.010 <  R  1:1(0)
+        +0.000 =  LISTEN
+        ",
+    );
+}
 
 // Fifth: ACK.
 

@@ -175,6 +175,17 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_never_varies_leaves_rto_above_its_round_trip() {
+        let config = Config { rto_min: Duration::ZERO, ..Config::default() };
+        let mut rtt = RttEstimator::new(&config);
+        for _ in 0..1_000 {
+            rtt.on_sample(Duration::from_millis(100));
+        }
+        assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
+        assert!(rtt.rto() >= Duration::from_millis(100) + Duration::from_micros(1));
+    }
+
+    #[test]
     fn absurd_samples_do_not_overflow() {
         let mut rtt = estimator();
         for _ in 0..100 {
