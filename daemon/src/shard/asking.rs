@@ -4,6 +4,7 @@ use wharf_pool::time::{Duration, Now};
 use wharf_pool::{KeyId, Outcome, Request, RouteId};
 use wharf_protocol::{Class, ErrorToken, LeaseRequest};
 
+use super::pair::Pair;
 use super::release::Totals;
 use super::routes::{Denied, Found, domain, route_config};
 use super::session::{ActiveLease, LeasePhase, Peer, SessionId};
@@ -18,6 +19,7 @@ pub(super) struct Ask {
     opaque: bool,
     fresh: bool,
     no_wait: bool,
+    fd: bool,
 }
 
 impl Shard {
@@ -35,6 +37,7 @@ impl Shard {
             opaque: request.class == Class::Opaque,
             fresh: request.fresh,
             no_wait: request.no_wait,
+            fd: request.fd,
         })
     }
 
@@ -81,8 +84,14 @@ impl Shard {
                 LeasePhase::Held(leases::held(now, &grant))
             }
         };
-        let lease =
-            ActiveLease { number, route, opaque: ask.opaque, phase, totals: Totals::default() };
+        let lease = ActiveLease {
+            number,
+            route,
+            opaque: ask.opaque,
+            phase,
+            totals: Totals::default(),
+            pair: ask.fd.then(Pair::default),
+        };
         if let Some(session) = self.sessions.get_mut(id) {
             session.lease = Some(lease);
         }

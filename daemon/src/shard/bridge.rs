@@ -38,7 +38,7 @@ pub(super) fn pump_up(
     all
 }
 
-/// Fills the outbox with what the connection received, up to `limit_bytes`; then, if that was all
+/// Fills the outbox, or the pair's, with what the connection received, up to `limit_bytes`; then, if that was all
 /// and the peer has finished, says so. `true` when anything was added.
 pub(super) fn pump_down(
     now: Now,
@@ -46,6 +46,9 @@ pub(super) fn pump_down(
     session: &mut Session,
     limit_bytes: usize,
 ) -> bool {
+    if session.lease.as_ref().is_some_and(|lease| lease.pair.is_some()) {
+        return super::pair::pump_down(now, stack, session, limit_bytes);
+    }
     let Some(held) = session.held() else {
         return false;
     };

@@ -13,9 +13,11 @@ use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::Quiescence;
 
 use super::connections::Role;
+use super::pair;
 use super::release::{Claim, Totals, judge, judge_unused};
 use super::session::{ActiveLease, Held, LeasePhase, Peer, SessionId};
 use super::{Notice, Shard, bridge, instant, tokens};
+
 impl Shard {
     /// A waiter has its lease.
     pub(super) fn granted(&mut self, now: Now, waiter: WaiterId, grant: &Grant<ConnectionId>) {
@@ -45,6 +47,7 @@ impl Shard {
         let leased = self.describe(now, grant);
         if let Some(session) = self.sessions.get_mut(id) {
             let number = session.last_number;
+            session.mark_descriptor();
             session.reply(number, DaemonMessage::Leased(leased));
         }
         self.pump_down(now, id);
@@ -153,6 +156,7 @@ impl Shard {
         };
         let quiescence = self.quiescence(held);
         let condition = judge(claim, lease.totals, quiescence);
+        let condition = pair::judge(condition, lease.pair.as_ref());
         if matches!(condition, Condition::Settling { .. }) {
             // Without an answer, or with nothing to repeat, the settling deadline closes it.
             let _repeated = self.stack.repeat_last_byte(instant(now), held.connection);

@@ -23,6 +23,7 @@ mod keys;
 mod leases;
 mod notice;
 mod outbox;
+mod pair;
 mod quota;
 mod release;
 mod report;
@@ -43,6 +44,7 @@ use wharf_transport::stack::{ConnectionId, Stack};
 
 pub use inbox::READ_MAX;
 pub use notice::Notice;
+pub use pair::PairWish;
 pub use session::{Peer, SessionId};
 
 use crate::config::Config;
@@ -64,7 +66,8 @@ const TAGS_MAX: usize = KEYS_MAX / 64;
 /// What the shard wants of whoever drives it.
 #[derive(Debug)]
 pub enum Event {
-    /// Look at this session: it has bytes to send, its wish for input changed, or it is over.
+    /// Look at this session and its pair: there are bytes to send, the wish for input changed, or
+    /// one of the two is over.
     Session(SessionId),
     /// Resolve this name and call [`Shard::handle_resolved`] with the route.
     Resolve {

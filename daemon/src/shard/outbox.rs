@@ -23,13 +23,29 @@ pub(super) struct Outbox {
     sent: usize,
     /// Ends of the control frames in `bytes`, oldest first.
     control_ends: VecDeque<usize>,
+    /// Where in `bytes` a descriptor goes along, and the lease that it is for; oldest first.
+    descriptors: VecDeque<(usize, u16)>,
 }
 
 impl Outbox {
-    /// What the socket has not taken yet.
+    /// What the socket has not taken yet, up to where the next descriptor goes along.
     #[must_use]
     pub(super) fn bytes(&self) -> &[u8] {
-        self.bytes.get(self.sent..).unwrap_or_default()
+        let mut marks = self.descriptors.iter().map(|(at, _)| *at);
+        let end = marks.find(|at| *at > self.sent).unwrap_or(self.bytes.len());
+        self.bytes.get(self.sent..end).unwrap_or_default()
+    }
+
+    /// The lease whose descriptor goes along with the first of [`Outbox::bytes`].
+    #[must_use]
+    pub(super) fn descriptor(&self) -> Option<u16> {
+        let (at, lease) = self.descriptors.front()?;
+        (*at == self.sent).then_some(*lease)
+    }
+
+    /// A descriptor for `lease` goes along with the first byte that is queued next.
+    pub(super) fn mark_descriptor(&mut self, lease: u16) {
+        self.descriptors.push_back((self.bytes.len(), lease));
     }
 
     /// Whether everything has gone.
@@ -74,6 +90,9 @@ impl Outbox {
         while self.control_ends.front().is_some_and(|end| *end <= self.sent) {
             self.control_ends.pop_front();
         }
+        while self.descriptors.front().is_some_and(|(at, _)| *at < self.sent) {
+            self.descriptors.pop_front();
+        }
         if self.is_empty() {
             self.reset();
         } else if self.sent > self.bytes.len() / 2 {
@@ -96,6 +115,9 @@ impl Outbox {
         self.bytes.drain(..self.sent);
         for end in &mut self.control_ends {
             *end -= self.sent;
+        }
+        for (at, _) in &mut self.descriptors {
+            *at -= self.sent;
         }
         self.sent = 0;
     }
@@ -133,6 +155,26 @@ mod tests {
         assert!(outbox.is_congested(), "half a reply still waits");
         outbox.consume(1);
         assert!(!outbox.is_congested());
+    }
+
+    #[test]
+    fn a_descriptor_goes_with_the_first_byte_of_its_frame_whatever_the_socket_takes() {
+        for step in 1..30 {
+            let mut outbox = Outbox::default();
+            outbox.push_control(|bytes| bytes.extend([0; 20]));
+            for lease in [1, 2] {
+                outbox.mark_descriptor(lease);
+                outbox.push_control(|bytes| bytes.extend([0; 20]));
+            }
+            let (mut at, mut found) = (0, Vec::new());
+            while !outbox.is_empty() {
+                found.extend(outbox.descriptor().map(|lease| (at, lease)));
+                let count = outbox.bytes().len().min(step);
+                outbox.consume(count);
+                at += count;
+            }
+            assert_eq!((at, found.as_slice()), (60, [(20, 1), (40, 2)].as_slice()), "by {step}");
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@
 use wharf_pool::CloseCause;
 use wharf_pool::time::{Duration, Now};
 use wharf_protocol::{
-    ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, LeaseRequest, Limits, MINOR, Release,
-    Welcome, next_lease,
+    ClientMessage, DaemonMessage, Disposition, ErrorToken, Frame, GoAway, LeaseRequest, Limits,
+    MINOR, Release, Welcome, feature, next_lease,
 };
 
 use super::asking::Ask;
@@ -21,8 +21,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// A frame without its borrowed parts: what is to be done.
 #[derive(Debug)]
 enum Action {
-    /// The client introduced itself; the minor version both speak, if there is one.
-    Greet(Option<u16>),
+    /// The client introduced itself; the minor version both speak, if there is one, and what else
+    /// both can do.
+    Greet(Option<u16>, u64),
     /// It wants a lease.
     Lease(Result<Ask, super::routes::Denied>),
     /// It writes bytes.
@@ -41,6 +42,25 @@ enum Action {
     Skip,
     /// It broke the order.
     Violation(String),
+}
+
+impl Action {
+    /// Whether what the client wrote to the lease's pair before has to be taken in first. What is
+    /// discarded need not be.
+    fn needs_drained_pair(&self) -> bool {
+        match self {
+            Self::Release(release) => release.disposition != Disposition::Discard,
+            Self::Cancel => true,
+            Self::Greet(..)
+            | Self::Lease(_)
+            | Self::Data
+            | Self::Fin
+            | Self::Info
+            | Self::Ping(_)
+            | Self::Skip
+            | Self::Violation(_) => false,
+        }
+    }
 }
 
 /// What is left to do with a frame after it was acted on.
@@ -170,7 +190,7 @@ impl Shard {
         match (&frame.message, session.stage) {
             (ClientMessage::Skipped { .. }, _) => Action::Skip,
             (ClientMessage::Hello(hello), Stage::Greeting) => {
-                Action::Greet(hello.agreed_minor(MINOR))
+                Action::Greet(hello.agreed_minor(MINOR), hello.agreed_features(feature::FD))
             }
             (ClientMessage::Hello(_), _) => Action::Violation("HELLO came twice".to_owned()),
             (_, Stage::Greeting) => Action::Violation("the first frame is not HELLO".to_owned()),
@@ -196,8 +216,11 @@ impl Shard {
         frame_len: usize,
         action: Action,
     ) -> Progress {
+        if action.needs_drained_pair() && !self.may_end_lease(id) {
+            return Progress::Blocked;
+        }
         match action {
-            Action::Greet(minor) => self.greet(now, id, minor),
+            Action::Greet(minor, features) => self.greet(now, id, minor, features),
             Action::Lease(ask) => self.lease(now, id, number, ask),
             Action::Data => return self.take_data(now, id, frame_len),
             Action::Fin => self.take_fin(now, id),
@@ -217,7 +240,7 @@ impl Shard {
         Progress::Done
     }
 
-    fn greet(&mut self, now: Now, id: SessionId, minor: Option<u16>) {
+    fn greet(&mut self, now: Now, id: SessionId, minor: Option<u16>, features: u64) {
         let Some(minor) = minor else {
             let cause = format!("no common version: this daemon speaks 1.0 to 1.{MINOR}");
             self.refuse_session(now, id, ErrorToken::ProtocolViolation, &cause);
@@ -226,10 +249,11 @@ impl Shard {
         self.sessions.set_deadline(id, None);
         let sessions = u32::try_from(self.limits.quota.sessions).unwrap_or(u32::MAX);
         let limits = Limits { sessions, ..Limits::default() };
-        let welcome = Welcome { minor, features: 0, instance: self.instance, limits };
+        let welcome = Welcome { minor, features, instance: self.instance, limits };
         let draining = self.draining.map(|until| until.since(now.monotonic));
         if let Some(session) = self.sessions.get_mut(id) {
             session.stage = Stage::Open;
+            session.features = features;
             session.reply(0, DaemonMessage::Welcome(welcome));
             if let Some(deadline) = draining {
                 session.reply(0, DaemonMessage::GoAway(GoAway { last_lease: 0, deadline }));
@@ -331,10 +355,10 @@ impl Shard {
     }
 }
 
-/// Whether a LEASE with this number may come now, and asks for what there is in this minor.
+/// Whether a LEASE with this number may come now, and asks for what was agreed on.
 fn lease_order(session: &Session, number: u16, request: &LeaseRequest<'_>) -> Result<(), String> {
-    if request.fd {
-        return Err("LEASE has the flag fd, which this minor does not have".to_owned());
+    if request.fd && session.features & feature::FD == 0 {
+        return Err("LEASE has the flag fd, which was not agreed on".to_owned());
     }
     if session.lease.is_some() {
         return Err(format!(
@@ -365,7 +389,11 @@ fn lease_of_frame(session: &Session, number: u16) -> Result<bool, String> {
 /// What a frame asks of the lease that is.
 fn lease_action(session: &Session, message: &ClientMessage<'_>) -> Action {
     let has_finished = session.lease.as_ref().is_some_and(ActiveLease::has_finished);
+    let has_pair = session.lease.as_ref().is_some_and(|lease| lease.pair.is_some());
     match message {
+        ClientMessage::Data(_) | ClientMessage::Fin if has_pair => {
+            Action::Violation("DATA or FIN belongs to a lease with a descriptor".to_owned())
+        }
         ClientMessage::Data(_) | ClientMessage::Fin if has_finished => {
             Action::Violation("the client writes on behind its FIN".to_owned())
         }

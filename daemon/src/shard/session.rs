@@ -11,6 +11,7 @@ use wharf_transport::stack::ConnectionId;
 
 use super::inbox::Inbox;
 use super::outbox::Outbox;
+use super::pair::Pair;
 use super::release::Totals;
 
 /// Who is at the other end, as the kernel says. Frozen when the client connected.
@@ -67,6 +68,8 @@ pub(super) struct ActiveLease {
     pub(super) phase: LeasePhase,
     /// What was carried.
     pub(super) totals: Totals,
+    /// Its bytes run on a descriptor of their own.
+    pub(super) pair: Option<Pair>,
 }
 
 /// How far a lease has come.
@@ -93,12 +96,15 @@ pub(super) struct Held {
 pub(super) struct Session {
     pub(super) peer: Peer,
     pub(super) stage: Stage,
+    /// What was agreed on beyond the minor.
+    pub(super) features: u64,
     pub(super) inbox: Inbox,
     pub(super) outbox: Outbox,
     pub(super) lease: Option<ActiveLease>,
     /// The number of the lease that came last, ended or not; 0 before the first.
     pub(super) last_number: u16,
-    /// `DATA` at the head of the inbox waits for room upstream.
+    /// The frame at the head of the inbox waits: `DATA` for room upstream, the end of a lease for
+    /// what is left in its pair.
     pub(super) blocked: bool,
     /// The client is gone; what it said before is still dealt with.
     pub(super) gone: bool,
@@ -117,6 +123,7 @@ impl Session {
         Self {
             peer,
             stage: Stage::Greeting,
+            features: 0,
             inbox: Inbox::default(),
             outbox: Outbox::default(),
             lease: None,
@@ -171,7 +178,9 @@ impl Session {
             Some(LeasePhase::Waiting { early, .. }) => early.len(),
             Some(LeasePhase::Held(_) | LeasePhase::Lost { .. }) | None => 0,
         };
-        self.inbox.len() + early + self.outbox.len()
+        let pair = self.lease.as_ref().and_then(|lease| lease.pair.as_ref());
+        let pair = pair.map_or(0, Pair::buffered_bytes);
+        self.inbox.len() + early + self.outbox.len() + pair
     }
 
     /// Queues a reply that concerns lease `number`, or the session itself (0).

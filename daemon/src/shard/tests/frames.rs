@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wharf_protocol::{
     Class, ClientMessage, DaemonMessage, Disposition, Frame, Hello, LeaseRequest, Release, Target,
-    encode_client,
+    encode_client, feature,
 };
 
 /// Longest payload that is shown letter by letter.
@@ -94,6 +94,7 @@ fn hello(words: &[&str]) -> Hello<'static> {
         major: number(words, "major").unwrap_or(usual.major),
         minor_min: number(words, "from").unwrap_or(usual.minor_min),
         minor_max: number(words, "to").unwrap_or(usual.minor_max),
+        features: if words.contains(&"fd") { feature::FD } else { 0 },
         ..usual
     }
 }

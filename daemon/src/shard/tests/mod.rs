@@ -11,6 +11,7 @@ mod invariants;
 mod isolation;
 mod odd_peers;
 mod operations;
+mod pairs;
 mod pattern;
 mod random;
 mod releases;

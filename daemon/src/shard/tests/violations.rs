@@ -310,13 +310,13 @@ fn a_second_fin() {
 }
 
 #[test]
-fn the_flag_fd_is_not_of_this_minor() {
+fn the_flag_fd_has_to_be_agreed_on() {
     let mut world = world();
     world.play(
         r#"
         a > HELLO; 1 LEASE route=web fd
             a < WELCOME
-            a < REFUSED protocol_violation "LEASE has the flag fd, which this minor does not have"
+            a < REFUSED protocol_violation "LEASE has the flag fd, which was not agreed on"
             a < close
         "#,
     );
