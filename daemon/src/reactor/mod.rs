@@ -9,10 +9,11 @@
 
 mod admission;
 mod clock;
+mod pairs;
 mod processes;
 mod readiness;
 mod sockets;
-#[expect(unsafe_code, reason = "two socket options have no safe wrapper; see the file")]
+#[expect(unsafe_code, reason = "a few questions to sockets have no safe wrapper; see the file")]
 mod sys;
 
 use std::io;
@@ -31,6 +32,7 @@ use crate::reload::Change;
 use crate::resolver::{Question, Resolver};
 use crate::shard::{Event, Notice, READ_MAX, SessionId, Shard};
 use crate::snapshot::{DeviceCounts, Distribution, LAG_BOUNDS_US};
+use pairs::Pairs;
 use processes::Processes;
 use readiness::{Interest, Readiness, Ready, Token};
 use sockets::{Received, Sent, Sockets};
@@ -79,6 +81,7 @@ pub struct Reactor {
     clock: Clock,
     readiness: Readiness,
     sockets: Sockets,
+    pairs: Pairs,
     processes: Processes,
     arrived: PacketBatch,
     leaving: PacketBatch,
@@ -118,6 +121,7 @@ impl Reactor {
             clock: Clock,
             readiness,
             sockets: Sockets::default(),
+            pairs: Pairs::default(),
             processes: Processes::default(),
             arrived: PacketBatch::new(BATCH_PACKETS, mtu),
             leaving: PacketBatch::new(BATCH_PACKETS, mtu),
@@ -183,6 +187,11 @@ impl Reactor {
                     }
                 }
             }
+            Token::Pair(index) => {
+                if let Some(id) = self.pairs.session_at(index) {
+                    self.handle_pair(now, id, ready);
+                }
+            }
             Token::Process(process) => self.bury(now, process),
         }
         Ok(())
@@ -204,35 +213,41 @@ impl Reactor {
         Ok(())
     }
 
-    /// One read of a session's socket.
-    fn read_session(&mut self, now: Now, id: SessionId) {
+    /// One read of a session's socket. Whether another may bring more.
+    fn read_session(&mut self, now: Now, id: SessionId) -> bool {
         if !self.shard.session_wants_input(id) {
-            return;
+            return false;
         }
         let Some(socket) = self.sockets.get_mut(id) else {
-            return;
+            return false;
         };
         match socket.receive(&mut self.scratch) {
             Received::Bytes(count) => {
                 let bytes = self.scratch.get(..count).unwrap_or_default();
                 self.shard.handle_session_bytes(now, id, bytes);
+                true
             }
-            Received::Nothing => {}
+            Received::Nothing => false,
             Received::End => {
                 self.shard.handle_session_closed(now, id);
                 self.close_socket(id);
+                false
             }
         }
     }
 
-    /// Writes what a session has to say, and asks epoll for what it waits for.
+    /// Writes what a session has to say, and asks epoll for what it waits for; then serves its pair.
     fn flush_session(&mut self, now: Now, id: SessionId) {
         while let Some(socket) = self.sockets.get_mut(id) {
             let bytes = self.shard.session_output(id);
             if bytes.is_empty() {
                 break;
             }
-            let sent = if socket.broken { Sent::Broken } else { socket.send(bytes) };
+            let sent = match self.shard.session_descriptor(id) {
+                _ if socket.broken => Sent::Broken,
+                Some(lease) => self.pairs.pass(socket, lease, bytes),
+                None => socket.send(bytes),
+            };
             match sent {
                 Sent::Bytes(count) => self.shard.handle_session_sent(now, id, count),
                 Sent::Full => break,
@@ -250,6 +265,7 @@ impl Reactor {
         } else {
             self.watch_session(now, id);
         }
+        self.serve_pair(now, id);
     }
 
     /// Asks epoll for what a session waits for now.

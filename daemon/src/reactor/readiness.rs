@@ -30,6 +30,8 @@ pub(super) enum Token {
     Session(u32),
     /// A client process, by its index among the processes.
     Process(u32),
+    /// The pair of a session's lease, by the session's index.
+    Pair(u32),
 }
 
 /// What is wanted of a descriptor.
@@ -156,6 +158,7 @@ impl Token {
             Self::Resolver => (4, 0),
             Self::Session(index) => (5, index),
             Self::Process(index) => (6, index),
+            Self::Pair(index) => (7, index),
         };
         (kind << Self::KIND_SHIFT) | u64::from(index)
     }
@@ -169,6 +172,7 @@ impl Token {
             4 => Some(Self::Resolver),
             5 => Some(Self::Session(index)),
             6 => Some(Self::Process(index)),
+            7 => Some(Self::Pair(index)),
             _ => None,
         }
     }
@@ -190,6 +194,7 @@ mod tests {
             Token::Resolver,
             Token::Session(u32::MAX),
             Token::Process(3),
+            Token::Pair(4),
         ];
         for token in tokens {
             assert_eq!(Token::decode(token.encode()), Some(token));

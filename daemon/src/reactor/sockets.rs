@@ -48,28 +48,38 @@ pub(super) enum Sent {
 impl Socket {
     /// Reads what fits into `buffer`.
     pub(super) fn receive(&self, buffer: &mut [u8]) -> Received {
-        loop {
-            return match rustix::io::read(&self.fd, &mut *buffer) {
-                Ok(0) => Received::End,
-                Ok(count) => Received::Bytes(count),
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Received::Nothing,
-                // After a close with unread data the client's last bytes come first, then this.
-                Err(_) => Received::End,
-            };
-        }
+        receive(&self.fd, buffer)
     }
 
     /// Writes what the socket takes of `bytes`.
     pub(super) fn send(&self, bytes: &[u8]) -> Sent {
-        loop {
-            return match rustix::net::send(&self.fd, bytes, SendFlags::NOSIGNAL) {
-                Ok(count) => Sent::Bytes(count),
-                Err(Errno::INTR) => continue,
-                Err(Errno::AGAIN) => Sent::Full,
-                Err(_) => Sent::Broken,
-            };
-        }
+        send(&self.fd, bytes)
+    }
+}
+
+/// Reads from a socket what fits into `buffer`.
+pub(super) fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> Received {
+    loop {
+        return match rustix::io::read(fd, &mut *buffer) {
+            Ok(0) => Received::End,
+            Ok(count) => Received::Bytes(count),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Received::Nothing,
+            // After a close with unread data the client's last bytes come first, then this.
+            Err(_) => Received::End,
+        };
+    }
+}
+
+/// Writes to a socket what it takes of `bytes`.
+pub(super) fn send(fd: &OwnedFd, bytes: &[u8]) -> Sent {
+    loop {
+        return match rustix::net::send(fd, bytes, SendFlags::NOSIGNAL) {
+            Ok(count) => Sent::Bytes(count),
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => Sent::Full,
+            Err(_) => Sent::Broken,
+        };
     }
 }
 

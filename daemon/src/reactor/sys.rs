@@ -1,4 +1,4 @@
-//! Socket options of Unix sockets that no safe wrapper offers: who is at the other end.
+//! What no safe wrapper asks of Unix sockets: who is at the other end, and what it has not read.
 //!
 //! The only `unsafe` of the reactor. Each call reads into memory of ours whose size they are told.
 
@@ -97,6 +97,25 @@ pub(super) fn peer_groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
     Ok(groups)
 }
 
+/// Whether and how much of what was written to a Unix socket its peer has not read yet: 0 if it has
+/// read everything, else the memory that the rest takes, which is more than its bytes.
+///
+/// # Errors
+///
+/// What the kernel says; `EINVAL` where it cannot tell.
+pub(super) fn unread_bytes(socket: impl AsFd) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which is TIOCOUTQ by another name, writes one int, and `count` is one that
+    // lives through the call.
+    let result = unsafe {
+        libc::ioctl(socket.as_fd().as_raw_fd(), libc::TIOCOUTQ, std::ptr::from_mut(&mut count))
+    };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
 /// A size of ours as the kernel counts it; ours are all far below its bound.
 fn socklen(bytes: usize) -> libc::socklen_t {
     libc::socklen_t::try_from(bytes).unwrap_or(libc::socklen_t::MAX)
@@ -128,6 +147,19 @@ mod tests {
         assert_eq!(credentials.pid.unsigned_abs(), std::process::id());
         assert_eq!(credentials.uid, rustix::process::geteuid().as_raw());
         assert_eq!(credentials.gid, rustix::process::getegid().as_raw());
+    }
+
+    #[test]
+    fn unread_bytes_are_none_only_after_the_last_was_read() {
+        use std::io::{Read as _, Write as _};
+        let (mut ours, mut theirs) = UnixStream::pair().expect("a socket pair");
+        assert_eq!(unread_bytes(&ours).expect("told"), 0);
+        ours.write_all(b"four").expect("written");
+        assert_ne!(unread_bytes(&ours).expect("told"), 0);
+        theirs.read_exact(&mut [0; 3]).expect("read");
+        assert_ne!(unread_bytes(&ours).expect("told"), 0, "one byte is left");
+        theirs.read_exact(&mut [0; 1]).expect("read");
+        assert_eq!(unread_bytes(&ours).expect("told"), 0);
     }
 
     #[test]
