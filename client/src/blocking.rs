@@ -1,10 +1,12 @@
 //! The blocking client: leases that are [`Read`] and [`Write`].
 
+mod descriptor;
 #[cfg(test)]
 mod tests;
 mod wire;
 
 use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,8 +95,10 @@ impl Client {
         let early = wire.session.write_early(first);
         let timeout = self.shelf.options.grant_timeout(request.deadline);
         let leased = wire.converse(timeout, Session::granted)?;
-        wire.write_all(first.get(early..).unwrap_or_default(), self.shelf.options.silence)?;
-        Ok(Lease { held, leased, keep_alive: None })
+        let descriptor = wire.session.take_descriptor();
+        let mut lease = Lease { held, leased, keep_alive: None, descriptor };
+        lease.write_rest(first.get(early..).unwrap_or_default())?;
+        Ok(lease)
     }
 }
 
@@ -108,6 +112,8 @@ pub struct Lease {
     held: Held<Wire>,
     leased: Leased,
     keep_alive: Option<Duration>,
+    /// Where the bytes run, if not over the session. Closed after the session was told the end.
+    descriptor: Option<OwnedFd>,
 }
 
 impl Lease {
@@ -125,8 +131,26 @@ impl Lease {
     pub fn finish(&mut self) -> Result<(), Error> {
         let silence = self.held.shelf.options.silence;
         let wire = self.held.carrier()?;
+        if let Some(descriptor) = &self.descriptor {
+            return descriptor::finish(descriptor, wire);
+        }
         wire.session.finish()?;
         wire.flush(silence)
+    }
+
+    /// The socket on which the bytes run, of a lease that was asked for with
+    /// [`LeaseRequest::fd`]. It is non-blocking until somebody sets that; the lease does with both.
+    ///
+    /// Other code may use it, or a copy of it, as it would a connection to the peer. Bytes that
+    /// did not go through the lease are not counted by it: release with
+    /// [`release_counted`](Self::release_counted). Three things are not as with a connection. Its
+    /// end may be a failure: a read of 0 means the peer's end only if then reading through the
+    /// lease gives 0 too, rather than an error. Closing a copy ends nothing while the lease lives:
+    /// [`finish`](Self::finish) does. And once the lease is over nobody is at the other end,
+    /// whoever keeps a copy.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(OwnedFd::as_fd)
     }
 
     /// How long the server said that it keeps the idle connection (`Keep-Alive: timeout=`);
@@ -162,6 +186,21 @@ impl Lease {
         wire.converse(Some(REPLY_TIMEOUT), Session::released)
     }
 
+    /// As [`release`](Self::release), with the counts of those who used the
+    /// [`descriptor`](Self::descriptor): bytes read from it and bytes written to it, in all since
+    /// the lease began.
+    ///
+    /// The connection is kept only if these are the daemon's counts too and nothing is left unread
+    /// in the socket. Who does not know them drops the lease.
+    ///
+    /// # Errors
+    ///
+    /// As [`release`](Self::release).
+    pub fn release_counted(mut self, consumed: u64, written: u64) -> Result<Released, Error> {
+        self.held.carrier()?.session.recount(consumed, written);
+        self.release()
+    }
+
     /// As [`release`](Self::release), without waiting for what became of it.
     ///
     /// # Errors
@@ -175,18 +214,41 @@ impl Lease {
     }
 }
 
+impl Lease {
+    fn write_some(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        let silence = self.held.shelf.options.silence;
+        let wire = self.held.carrier()?;
+        match &self.descriptor {
+            Some(descriptor) => descriptor::write(descriptor, wire, bytes, silence),
+            None => wire.write(bytes, silence),
+        }
+    }
+
+    fn write_rest(&mut self, mut bytes: &[u8]) -> Result<(), Error> {
+        while !bytes.is_empty() {
+            let count = self.write_some(bytes)?;
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
 impl Read for Lease {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let silence = self.held.shelf.options.silence;
-        Ok(self.held.carrier()?.read(out, silence)?)
+        let wire = self.held.carrier()?;
+        let read = match &self.descriptor {
+            Some(descriptor) => descriptor::read(descriptor, wire, out, silence),
+            None => wire.read(out, silence),
+        };
+        Ok(read?)
     }
 }
 
 impl Write for Lease {
     /// Writes one frame: up to 64 KiB, without copying them.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let silence = self.held.shelf.options.silence;
-        Ok(self.held.carrier()?.write(bytes, silence)?)
+        Ok(self.write_some(bytes)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

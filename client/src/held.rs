@@ -9,10 +9,11 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::{Errno, retry_on_intr};
-use rustix::net::{RecvFlags, SendFlags, recv, send};
+use rustix::net::{RecvFlags, SendFlags, send};
 
 use crate::error::Error;
 use crate::options::Options;
+use crate::receive::receive;
 use crate::session::Session;
 
 /// A write of this size is worth a system call more.
@@ -51,10 +52,9 @@ pub(crate) trait Carrier {
     fn hear_now(&mut self) -> bool {
         let (session, socket) = self.parts();
         while session.has_room() {
-            let room = session.room();
-            match retry_on_intr(|| recv(socket, &mut *room, RecvFlags::DONTWAIT)) {
-                Ok((0, _)) => return false,
-                Ok((read, _)) => session.filled(read),
+            match receive(socket, session, RecvFlags::DONTWAIT) {
+                Ok(0) => return false,
+                Ok(_) => {}
                 Err(Errno::AGAIN) => return session.listen().is_ok(),
                 Err(_) => return false,
             }

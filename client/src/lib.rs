@@ -30,6 +30,10 @@
 //!   what must not happen twice.
 //! - **Short-lived programs** take [`Client::lazy`](blocking::Client::lazy) and
 //!   [`lease_with`](blocking::Client::lease_with): one write then says everything.
+//! - **Other code can have the descriptor.** With [`LeaseRequest::fd`] the bytes run on a socket
+//!   of their own: [`descriptor`](blocking::Lease::descriptor) lends it to a library or a child
+//!   that knows nothing of leases, and
+//!   [`release_counted`](blocking::Lease::release_counted) says how many bytes it has used.
 //! - A client is cheap to clone and to share among threads. It opens as many sessions as there
 //!   are leases at a time, and keeps some of them for later.
 //!
@@ -42,6 +46,7 @@ mod error;
 mod held;
 mod lease;
 mod options;
+mod receive;
 mod session;
 #[cfg(feature = "tokio")]
 pub mod tokio;

@@ -16,21 +16,25 @@
 
 mod buffers;
 mod current;
+mod descriptors;
 mod incoming;
 #[cfg(test)]
 mod tests;
 
+use std::convert::Infallible;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use wharf_protocol::{
     ClientMessage, DATA_MAX, Disposition, EARLY_DATA_MAX, Frame, HEADER_LEN, Hello, Info,
-    LeaseRequest, Leased, Limits, Release, client_data_header, encode_client, first_lease,
+    LeaseRequest, Leased, Limits, Release, client_data_header, encode_client, feature, first_lease,
     next_lease,
 };
 
 use self::buffers::{INBOX_BYTES, Inbox, Outbox, copy_front};
 use self::current::{Lease, Phase};
+use self::descriptors::Descriptors;
 use crate::error::{Error, ErrorKind};
 use crate::lease::Released;
 
@@ -43,6 +47,9 @@ pub(crate) struct Session {
     inbox: Inbox,
     greeting: Greeting,
     limits: Limits,
+    /// What was agreed on beyond the version.
+    features: u64,
+    descriptors: Descriptors,
     /// Payload bytes of the `DATA` frame at the front of the inbox that were not used yet.
     data_left: usize,
     /// Whether those bytes are for the current lease, or nobody's.
@@ -91,6 +98,8 @@ impl Session {
             inbox: Inbox::new(),
             greeting: Greeting::Unsaid { name: name.to_owned() },
             limits: Limits::default(),
+            features: 0,
+            descriptors: Descriptors::default(),
             data_left: 0,
             data_is_wanted: false,
             lease: Lease::none(),
@@ -104,7 +113,7 @@ impl Session {
     /// keep the daemon waiting for it.
     pub(crate) fn greet(&mut self) -> Result<(), Error> {
         if let Greeting::Unsaid { name } = &self.greeting {
-            let message = ClientMessage::Hello(Hello::new(name));
+            let message = ClientMessage::Hello(Hello { features: feature::FD, ..Hello::new(name) });
             encode_client(&Frame { lease: 0, message }, self.outbox.end())?;
             self.greeting = Greeting::Said;
         }
@@ -123,12 +132,17 @@ impl Session {
         self.asked += 1;
         self.data_is_wanted = false;
         self.lease = Lease::new(number, route);
+        if request.fd {
+            self.lease.has_descriptor = true;
+            self.descriptors.asked(number);
+        }
         Ok(())
     }
 
     fn say_lease(&mut self, number: u16, request: &LeaseRequest<'_>) -> Result<(), Error> {
-        if request.fd {
-            let cause = "this client has no leases by descriptor";
+        let is_answered = self.greeting == Greeting::Answered;
+        if request.fd && is_answered && self.features & feature::FD == 0 {
+            let cause = "this daemon has no leases with a descriptor";
             return Err(Error::new(ErrorKind::BadRequest, cause));
         }
         self.greet()?;
@@ -141,6 +155,9 @@ impl Session {
     /// how many those are.
     pub(crate) fn write_early(&mut self, bytes: &[u8]) -> usize {
         assert!(self.lease.phase == Phase::Waiting, "early is before the grant");
+        if self.lease.has_descriptor {
+            return 0;
+        }
         let early_max = usize::try_from(self.limits.early_bytes).unwrap_or(EARLY_DATA_MAX);
         let count = bytes.len().min(early_max);
         let (early, _) = bytes.split_at(count);
@@ -178,14 +195,62 @@ impl Session {
         self.lease.tx_written = self.lease.tx_written.saturating_add(bytes.len() as u64);
     }
 
-    /// Says that no more bytes are written.
+    /// Says that no more bytes are written. A descriptor says so itself: its owner ends it.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         self.listen()?;
         if !self.lease.is_finished {
             self.lease.is_finished = true;
-            self.say(ClientMessage::Fin);
+            if !self.lease.has_descriptor {
+                self.say(ClientMessage::Fin);
+            }
         }
         Ok(())
+    }
+
+    /// Whether a descriptor may come along with the next bytes.
+    pub(crate) fn expects_descriptor(&self) -> bool {
+        self.descriptors.is_due()
+    }
+
+    /// A descriptor came along with bytes that are [`filled`](Self::filled) in next.
+    pub(crate) fn descriptor_arrived(&mut self, descriptor: OwnedFd) {
+        self.descriptors.arrived(descriptor);
+    }
+
+    /// The descriptor of the lease that was just granted, if it was asked for.
+    pub(crate) fn take_descriptor(&mut self) -> Option<OwnedFd> {
+        self.lease.descriptor.take()
+    }
+
+    /// Counts answer bytes that were read from the lease's descriptor.
+    pub(crate) fn took_by_descriptor(&mut self, count: usize) {
+        self.lease.rx_consumed = self.lease.rx_consumed.saturating_add(count as u64);
+    }
+
+    /// Counts bytes that were written to the lease's descriptor.
+    pub(crate) fn wrote_by_descriptor(&mut self, count: usize) {
+        self.lease.tx_written = self.lease.tx_written.saturating_add(count as u64);
+    }
+
+    /// Counts anew, by the word of those who used the lease's descriptor.
+    pub(crate) fn recount(&mut self, consumed: u64, written: u64) {
+        self.lease.rx_consumed = consumed;
+        self.lease.tx_written = written;
+    }
+
+    /// What the end of the descriptor means, once that has come.
+    pub(crate) fn ended(&mut self) -> Result<Option<()>, Error> {
+        self.listen()?;
+        match &self.lease.reset {
+            Some(reset) => Err(reset.clone()),
+            None => Ok(self.lease.is_eof.then_some(())),
+        }
+    }
+
+    /// Why nobody takes what is written to the descriptor, once that has come.
+    pub(crate) fn failed(&mut self) -> Result<Option<Infallible>, Error> {
+        self.listen()?;
+        self.lease.reset.clone().map_or(Ok(None), Err)
     }
 
     /// Asks for the connection's figures; [`Session::figures`] has them.

@@ -4,9 +4,12 @@
 //! It is the twin of [`blocking`](crate::blocking): the same sessions, rules and errors. A
 //! client belongs to the runtime that its sessions were opened in.
 
+mod descriptor;
 mod wire;
 
+use std::future::poll_fn;
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::UnixStream;
 use wharf_protocol::{Info, LeaseRequest, Leased};
 
 use self::wire::Wire;
@@ -107,7 +111,8 @@ impl Client {
         let early = wire.session.write_early(first);
         let timeout = self.shelf.options.grant_timeout(request.deadline);
         let leased = wire.converse(timeout, Session::granted).await?;
-        let mut lease = Lease { held, leased, keep_alive: None };
+        let descriptor = wire.session.take_descriptor().map(descriptor::register).transpose()?;
+        let mut lease = Lease { held, leased, keep_alive: None, descriptor };
         lease.write_rest(first.get(early..).unwrap_or_default()).await?;
         Ok(lease)
     }
@@ -125,6 +130,8 @@ pub struct Lease {
     held: Held<Wire>,
     leased: Leased,
     keep_alive: Option<Duration>,
+    /// Where the bytes run, if not over the session. Closed after the session was told the end.
+    descriptor: Option<UnixStream>,
 }
 
 impl Lease {
@@ -141,8 +148,21 @@ impl Lease {
     /// As writing.
     pub async fn finish(&mut self) -> Result<(), Error> {
         let wire = self.held.carrier()?;
+        if let Some(stream) = &mut self.descriptor {
+            return poll_fn(|context| descriptor::poll_finish(stream, wire, context)).await;
+        }
         wire.session.finish()?;
         wire.flush().await
+    }
+
+    /// The socket on which the bytes run, of a lease that was asked for with
+    /// [`LeaseRequest::fd`]. It is non-blocking and has to stay so while the lease itself is used.
+    ///
+    /// Other code may use a copy of it as it would a connection to the peer; what is said of
+    /// [the blocking twin](crate::blocking::Lease::descriptor) holds here too.
+    #[must_use]
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.descriptor.as_ref().map(UnixStream::as_fd)
     }
 
     /// How long the server said that it keeps the idle connection (`Keep-Alive: timeout=`);
@@ -179,6 +199,18 @@ impl Lease {
         wire.converse(Some(REPLY_TIMEOUT), Session::released).await
     }
 
+    /// As [`release`](Self::release), with the counts of those who used the
+    /// [`descriptor`](Self::descriptor): bytes read from it and bytes written to it, in all since
+    /// the lease began.
+    ///
+    /// # Errors
+    ///
+    /// As [`release`](Self::release).
+    pub async fn release_counted(mut self, consumed: u64, written: u64) -> Result<Released, Error> {
+        self.held.carrier()?.session.recount(consumed, written);
+        self.release().await
+    }
+
     /// As [`release`](Self::release), without waiting for what became of it.
     ///
     /// # Errors
@@ -202,8 +234,13 @@ impl AsyncRead for Lease {
         context: &mut Context<'_>,
         out: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let wire = self.get_mut().held.carrier()?;
-        wire.poll_read(context, out).map_err(io::Error::from)
+        let lease = self.get_mut();
+        let wire = lease.held.carrier()?;
+        let read = match &mut lease.descriptor {
+            Some(stream) => descriptor::poll_read(stream, wire, context, out),
+            None => wire.poll_read(context, out),
+        };
+        read.map_err(io::Error::from)
     }
 }
 
@@ -214,8 +251,13 @@ impl AsyncWrite for Lease {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let wire = self.get_mut().held.carrier()?;
-        wire.poll_write(context, bytes).map_err(io::Error::from)
+        let lease = self.get_mut();
+        let wire = lease.held.carrier()?;
+        let written = match &mut lease.descriptor {
+            Some(stream) => descriptor::poll_write(stream, wire, context, bytes),
+            None => wire.poll_write(context, bytes),
+        };
+        written.map_err(io::Error::from)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -224,7 +266,11 @@ impl AsyncWrite for Lease {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let wire = self.get_mut().held.carrier()?;
+        let lease = self.get_mut();
+        let wire = lease.held.carrier()?;
+        if let Some(stream) = &mut lease.descriptor {
+            return descriptor::poll_finish(stream, wire, context).map_err(io::Error::from);
+        }
         wire.session.finish()?;
         wire.poll_flush(context).map_err(io::Error::from)
     }

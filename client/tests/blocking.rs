@@ -23,6 +23,8 @@ macro_rules! scenario {
     };
 }
 
+#[path = "support/descriptors.rs"]
+mod descriptors;
 #[path = "support/scenarios.rs"]
 mod scenarios;
 

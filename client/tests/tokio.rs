@@ -8,8 +8,8 @@ use std::future::Future;
 use std::task::{Context, Poll, Waker};
 
 pub(crate) use tokio::io::{AsyncReadExt as ReadAll, AsyncWriteExt as WriteAll};
-use wharf_client::Source;
 pub(crate) use wharf_client::tokio::Client;
+use wharf_client::{LeaseRequest, Source};
 
 use self::support::{Daemon, WEB, options};
 
@@ -30,6 +30,8 @@ macro_rules! scenario {
     };
 }
 
+#[path = "support/descriptors.rs"]
+mod descriptors;
 #[path = "support/scenarios.rs"]
 mod scenarios;
 
@@ -112,6 +114,27 @@ async fn reading_and_writing_do_not_wait_for_each_other() {
     daemon.finish();
 }
 
+#[tokio::test]
+async fn fd_cancel_crosses_leased() {
+    let daemon = Daemon::play(&["fd_cancel_crosses_leased"]);
+    let client = Client::connect_with(&daemon.path, options()).await.expect("a daemon");
+    let request = LeaseRequest { fd: true, ..WEB };
+    {
+        let mut lease = std::pin::pin!(client.lease(&request));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(lease.as_mut().poll(&mut context), Poll::Pending));
+    }
+    daemon.go();
+    // Its descriptor is the second one that comes: that of the first lease has nobody behind it.
+    let mut lease = client.lease_with(&request, b"ping").await.expect("the session goes on");
+    let mut answer = [0; 4];
+    lease.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"pong");
+    lease.release().await.expect("the daemon answers");
+    drop(client);
+    daemon.finish();
+}
+
 #[test]
 fn a_lease_may_move_between_threads() {
     fn assert_send<T: Send>(_: &T) {}
@@ -129,7 +152,11 @@ fn the_example_releases_at_the_last_byte() {
 
 #[test]
 fn every_transcript_of_the_page_is_played() {
-    let tests = concat!(include_str!("support/scenarios.rs"), include_str!("tokio.rs"));
+    let tests = concat!(
+        include_str!("support/scenarios.rs"),
+        include_str!("support/descriptors.rs"),
+        include_str!("tokio.rs")
+    );
     let page = include_str!("../protocol/PROTOCOL.md");
     let names: Vec<&str> =
         page.lines().filter_map(|line| line.strip_prefix("```transcript ")).collect();

@@ -62,7 +62,7 @@ fn forked_lease() -> (Lease, UnixStream) {
     assert_ne!(stream.read(&mut said).expect("what the client said"), 0);
     shelf.pretend_fork();
     let held = Held::new(wire, std::sync::Arc::new(shelf));
-    (Lease { held, leased, keep_alive: None }, stream)
+    (Lease { held, leased, keep_alive: None, descriptor: None }, stream)
 }
 
 #[test]
@@ -113,7 +113,8 @@ fn a_write_that_times_out_has_written_nothing() {
     wire.session.begin(&WEB).unwrap();
     let timeout = shelf.options.silence;
     let leased = wire.converse(timeout, crate::session::Session::granted).unwrap();
-    let mut lease = Lease { held: Held::new(wire, shelf), leased, keep_alive: None };
+    let mut lease =
+        Lease { held: Held::new(wire, shelf), leased, keep_alive: None, descriptor: None };
 
     let chunk = vec![7; 65_536];
     let mut accepted = 0;

@@ -15,6 +15,7 @@ use rustix::net::{
 use crate::error::{Error, ErrorKind};
 use crate::held::{Carrier, Shelf};
 use crate::options::REPLY_TIMEOUT;
+use crate::receive::receive;
 use crate::session::{ReadStep, Session};
 
 /// A session and its socket.
@@ -89,7 +90,7 @@ impl Wire {
                     let (direct, _) = out.split_at_mut(limit);
                     let read =
                         retry_on_intr(|| recv(&self.socket, &mut *direct, RecvFlags::empty()));
-                    match received(read) {
+                    match received(read.map(|(count, _)| count)) {
                         Io::Moved(count) => {
                             self.session.took(count);
                             return Ok(count);
@@ -131,18 +132,6 @@ impl Wire {
         Ok(count)
     }
 
-    pub(super) fn write_all(
-        &mut self,
-        mut bytes: &[u8],
-        timeout: Option<Duration>,
-    ) -> Result<(), Error> {
-        while !bytes.is_empty() {
-            let count = self.write(bytes, timeout)?;
-            bytes = bytes.get(count..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
     /// Writes what is left to say.
     pub(super) fn flush(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
         while !self.session.unsent().is_empty() {
@@ -160,12 +149,8 @@ impl Wire {
     /// Takes in what comes next; `false` if nothing does in time.
     fn fill(&mut self, timeout: Option<Duration>) -> Result<bool, Error> {
         self.set_receive_timeout(timeout);
-        let room = self.session.room();
-        match received(retry_on_intr(|| recv(&self.socket, &mut *room, RecvFlags::empty()))) {
-            Io::Moved(count) => {
-                self.session.filled(count);
-                Ok(true)
-            }
+        match received(receive(self.socket.as_fd(), &mut self.session, RecvFlags::empty())) {
+            Io::Moved(_) => Ok(true),
             Io::Ended(cause) => Err(self.session.lost(cause)),
             Io::TimedOut => Ok(false),
         }
@@ -210,10 +195,10 @@ fn set_timeout(socket: &OwnedFd, which: Timeout, timeout: Option<Duration>) {
     debug_assert!(set.is_ok(), "a timeout can be set on any socket");
 }
 
-fn received(result: Result<(usize, usize), Errno>) -> Io {
+fn received(result: Result<usize, Errno>) -> Io {
     match result {
-        Ok((0, _)) => Io::Ended(None),
-        Ok((count, _)) => Io::Moved(count),
+        Ok(0) => Io::Ended(None),
+        Ok(count) => Io::Moved(count),
         Err(errno) => failed(errno),
     }
 }

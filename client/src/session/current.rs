@@ -1,5 +1,7 @@
 //! The lease that a session has, or had last: its phase and its counts.
 
+use std::os::fd::OwnedFd;
+
 use wharf_protocol::{Info, Leased};
 
 use super::buffers::copy_front;
@@ -13,6 +15,10 @@ pub(super) struct Lease {
     pub(super) route: String,
     pub(super) tx_written: u64,
     pub(super) rx_consumed: u64,
+    /// Its bytes run on a descriptor of their own.
+    pub(super) has_descriptor: bool,
+    /// That descriptor, until somebody takes it.
+    pub(super) descriptor: Option<OwnedFd>,
     pub(super) is_finished: bool,
     pub(super) is_eof: bool,
     pub(super) reset: Option<Error>,
@@ -54,6 +60,8 @@ impl Lease {
             route,
             tx_written: 0,
             rx_consumed: 0,
+            has_descriptor: false,
+            descriptor: None,
             is_finished: false,
             is_eof: false,
             reset: None,

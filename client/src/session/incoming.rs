@@ -127,16 +127,22 @@ impl Session {
         }
         self.greeting = Greeting::Answered;
         self.limits = welcome.limits;
+        self.features = welcome.features;
         Ok(())
     }
 
     fn on_leased(&mut self, number: u16, leased: Leased) -> Result<(), Error> {
+        let descriptor = self.descriptors.granted(number);
         if let Owner::Left = self.owner(number)? {
             return self.on_leased_late(number);
         }
         match self.lease.phase {
+            Phase::Waiting if self.lease.has_descriptor && descriptor.is_none() => {
+                Err(self.violation("LEASED came without its descriptor"))
+            }
             Phase::Waiting => {
                 self.lease.phase = Phase::Leased(leased);
+                self.lease.descriptor = descriptor;
                 Ok(())
             }
             Phase::Leased(_) | Phase::Leaving { .. } | Phase::Over(_) => {
@@ -162,6 +168,7 @@ impl Session {
     }
 
     fn on_refused(&mut self, number: u16, refused: &Refused<'_>) -> Result<(), Error> {
+        self.descriptors.refused(number);
         self.owner(number)?;
         if number != self.lease.number {
             return Ok(());
@@ -207,6 +214,9 @@ impl Session {
         self.data_is_wanted = match self.owner(header.lease)? {
             Owner::Current => {
                 self.check_alive()?;
+                if self.lease.has_descriptor {
+                    return Err(self.violation("DATA came for a lease with a descriptor"));
+                }
                 true
             }
             Owner::Left => false,

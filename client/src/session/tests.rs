@@ -79,8 +79,9 @@ fn hello_lease_and_the_first_bytes_are_one_write() {
     session.begin(&WEB).unwrap();
     session.write_early(b"ping");
     let mut bytes = session.unsent();
+    let hello = Hello { features: wharf_protocol::feature::FD, ..Hello::new("me") };
     let expected = [
-        Frame { lease: 0, message: ClientMessage::Hello(Hello::new("me")) },
+        Frame { lease: 0, message: ClientMessage::Hello(hello) },
         Frame { lease: 1, message: ClientMessage::Lease(WEB) },
         Frame { lease: 1, message: ClientMessage::Data(b"ping") },
     ];

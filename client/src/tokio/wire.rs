@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use rustix::net::RecvFlags;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use crate::error::{Error, ErrorKind};
 use crate::held::{Carrier, Shelf};
+use crate::receive::receive;
 use crate::session::{ReadStep, Session};
 
 /// A session and its socket.
@@ -60,11 +62,20 @@ impl Wire {
         mut question: impl FnMut(&mut Session) -> Result<Option<T>, Error>,
     ) -> Result<T, Error> {
         self.flush().await?;
+        poll_fn(|context| self.poll_ask(context, &mut question)).await
+    }
+
+    /// Asks `question` until it has an answer.
+    pub(super) fn poll_ask<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        mut question: impl FnMut(&mut Session) -> Result<Option<T>, Error>,
+    ) -> Poll<Result<T, Error>> {
         loop {
             if let Some(answer) = question(&mut self.session)? {
-                return Ok(answer);
+                return Poll::Ready(Ok(answer));
             }
-            poll_fn(|context| self.poll_fill(context)).await?;
+            ready!(self.poll_fill(context))?;
         }
     }
 
@@ -153,6 +164,9 @@ impl Wire {
 
     /// Takes in what comes next.
     fn poll_fill(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.session.expects_descriptor() {
+            return self.poll_fill_with_descriptor(context);
+        }
         let mut room = ReadBuf::new(self.session.room());
         let read = ready!(Pin::new(&mut self.socket).poll_read(context, &mut room));
         let count = room.filled().len();
@@ -162,6 +176,25 @@ impl Wire {
                 Poll::Ready(Ok(()))
             }
             ended => Poll::Ready(Err(self.session.lost(ended.err()))),
+        }
+    }
+
+    /// As [`poll_fill`](Self::poll_fill), by a read that tokio does not have.
+    fn poll_fill_with_descriptor(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let Self { session, socket } = self;
+        loop {
+            if let Err(error) = ready!(socket.poll_read_ready(context)) {
+                return Poll::Ready(Err(session.lost(Some(error))));
+            }
+            let received = socket.try_io(Interest::READABLE, || {
+                Ok(receive(socket.as_fd(), session, RecvFlags::DONTWAIT)?)
+            });
+            match received {
+                Ok(0) => return Poll::Ready(Err(session.lost(None))),
+                Ok(_) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(session.lost(Some(error)))),
+            }
         }
     }
 }

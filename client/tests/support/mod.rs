@@ -3,6 +3,7 @@
 
 pub(crate) mod examples;
 pub(crate) mod notation;
+pub(crate) mod pair;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::Shutdown;
@@ -15,6 +16,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 use wharf_client::{LeaseRequest, Options, Target};
 use wharf_protocol::{Frame, decode_client};
+
+use self::pair::Pair;
 
 const PROTOCOL: &str = include_str!("../../protocol/PROTOCOL.md");
 
@@ -83,22 +86,34 @@ struct Player<'a> {
     stream: UnixStream,
     received: Vec<u8>,
     may_go: &'a Receiver<()>,
+    /// Our end of the pair of a lease with a descriptor.
+    pair: Option<Pair>,
+    /// The leases that were asked for with one.
+    with_descriptor: Vec<String>,
 }
 
 impl<'a> Player<'a> {
     fn new(stream: UnixStream, may_go: &'a Receiver<()>) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("a timeout");
-        Self { stream, received: Vec::new(), may_go }
+        Self { stream, received: Vec::new(), may_go, pair: None, with_descriptor: Vec::new() }
     }
 
     fn play(mut self, part: &str) {
         for line in part.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let (who, what) = line.split_once(' ').expect("who, and what");
             match who {
-                "c" => assert_eq!(self.hear().as_deref(), Some(what), "in\n{part}"),
+                "c" => {
+                    assert_eq!(self.hear().as_deref(), Some(what), "in\n{part}");
+                    if let Some((lease, _)) = what.split_once(" LEASE ")
+                        && what.ends_with(" fd")
+                    {
+                        self.with_descriptor.push(lease.to_owned());
+                    }
+                }
                 "d" if what == "close" => return,
-                "d" => self.say(&notation::parse(what)),
+                "d" => self.answer(what),
+                "p" => self.pair.as_mut().expect("a lease with a descriptor").play(what),
                 "=" => self.may_go.recv_timeout(PATIENCE).expect("somebody lets the player go"),
                 _ => panic!("a line is c, d or =: {line}"),
             }
@@ -123,6 +138,23 @@ impl<'a> Player<'a> {
                 Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
                 Err(error) => panic!("the client should have said something: {error}"),
             }
+        }
+    }
+
+    fn answer(&mut self, what: &str) {
+        let bytes = notation::parse(what);
+        match what.split_once(' ') {
+            Some((lease, message)) if message.starts_with("LEASED") => {
+                match self.with_descriptor.iter().any(|with| with == lease) {
+                    true => self.pair = Some(Pair::pass(&self.stream, &bytes)),
+                    false => self.say(&bytes),
+                }
+            }
+            Some((_, message)) if message.starts_with("RELEASED") => {
+                self.pair = None;
+                self.say(&bytes);
+            }
+            _ => self.say(&bytes),
         }
     }
 

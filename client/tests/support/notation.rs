@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use wharf_protocol::{
     ClientMessage, DaemonMessage, ErrorToken, Frame, GoAway, Info, LeaseRequest, Leased, Limits,
-    Outcome, Refused, Released, Reset, Source, Target, Verdict, Welcome, encode_daemon,
+    Outcome, Refused, Released, Reset, Source, Target, Verdict, Welcome, encode_daemon, feature,
 };
 
 /// Longer data is shown by its length; the bytes are then those of [`pattern`].
@@ -61,6 +61,7 @@ fn show_lease(request: &LeaseRequest<'_>) -> String {
         (request.fresh, " fresh"),
         (request.no_wait, " no_wait"),
         (request.idempotent, " idempotent"),
+        (request.fd, " fd"),
     ] {
         shown.push_str(if is_set { flag } else { "" });
     }
@@ -79,6 +80,9 @@ pub(super) fn parse(line: &str) -> Vec<u8> {
     };
     let data = if words.at(message) == "DATA" { words.data() } else { Vec::new() };
     let message = match words.at(message) {
+        "WELCOME" if words.at(message + 1) == "fd" => {
+            DaemonMessage::Welcome(Welcome { features: feature::FD, ..WELCOME })
+        }
         "WELCOME" => DaemonMessage::Welcome(WELCOME),
         "LEASED" => DaemonMessage::Leased(leased(words.at(2))),
         "REFUSED" => DaemonMessage::Refused(words.refused(message + 1)),
