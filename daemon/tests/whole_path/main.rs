@@ -7,6 +7,7 @@
 
 mod examples;
 mod faults;
+mod fd_mode;
 mod loss;
 mod service;
 mod show;
