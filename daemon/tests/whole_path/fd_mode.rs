@@ -110,7 +110,8 @@ fn a_get_and_a_post_share_a_connection() {
 fn other_code_moves_much_both_ways_at_once() {
     in_namespaces("fd_mode::other_code_moves_much_both_ways_at_once", || {
         let _daemon = Daemon::start(CONFIG);
-        let upstream = serve_once(|mut stream| {
+        let (done, is_done) = std::sync::mpsc::channel::<()>();
+        let upstream = serve_once(move |mut stream| {
             let mut back = stream.try_clone().expect("a copy");
             let mut left = LARGE;
             let mut buffer = [0; 40_000];
@@ -120,6 +121,8 @@ fn other_code_moves_much_both_ways_at_once() {
                 back.write_all(&buffer[..count]).expect("written");
                 left -= count;
             }
+            // A connection that its upstream closes would not be kept.
+            let _hung_up = is_done.recv();
         });
         let client = Client::connect(LEASE_SOCKET).expect("connected");
         let lease = client.lease(&request()).expect("leased");
@@ -133,6 +136,7 @@ fn other_code_moves_much_both_ways_at_once() {
         assert_eq!(Sha256::digest(&received), digest);
         let size = u64::try_from(LARGE).expect("64 bits");
         assert!(lease.release_counted(size, size).expect("released").is_reused());
+        drop(done);
         upstream.join().expect("the upstream is content");
     });
 }
