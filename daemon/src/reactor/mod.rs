@@ -40,6 +40,9 @@ use sockets::{Received, Sent, Sockets};
 /// Packets that one turn takes in or that one call gives out.
 const BATCH_PACKETS: usize = 64;
 
+/// Reads of a session whose process has exited, in the turn that learns of it.
+const LAST_READS: usize = 16;
+
 /// How long the last packets may take to leave at the end.
 const FAREWELL_TURNS: usize = 16;
 
@@ -301,9 +304,14 @@ impl Reactor {
         }
     }
 
-    /// Reads what a client that is gone said before, as far as the shard takes it now.
+    /// Reads what a client that is gone said before, as far as the shard takes it now. A child of
+    /// it may hold the descriptor and write on for ever, so there is a bound; the shard's deadline
+    /// ends the rest.
     fn read_to_end(&mut self, now: Now, id: SessionId) {
-        while self.shard.session_wants_input(id) {
+        for _ in 0..LAST_READS {
+            if !self.shard.session_wants_input(id) {
+                break;
+            }
             let Some(socket) = self.sockets.get_mut(id) else {
                 return;
             };
