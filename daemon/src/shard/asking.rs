@@ -35,7 +35,8 @@ impl Shard {
             tag: request.tag.map(Box::from),
             deadline: request.deadline,
             opaque: request.class == Class::Opaque,
-            fresh: request.fresh,
+            // Whoever begins TLS or a login of its own needs a connection on which nobody spoke.
+            fresh: request.fresh || request.class == Class::Opaque,
             no_wait: request.no_wait,
             fd: request.fd,
         })

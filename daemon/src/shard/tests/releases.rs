@@ -387,6 +387,29 @@ fn opaque() {
 }
 
 #[test]
+fn opaque_begins_on_a_connection_that_nobody_used() {
+    world().play(
+        r#"
+        a > HELLO; 1 LEASE route=web; 1 DATA "ping"
+            u1 opens
+            u1 < "ping"
+            a < WELCOME
+            a < 1 LEASED new
+            pool: leased 1
+        u1 > "pong"
+            a < 1 DATA "pong"
+        a > 1 RELEASE reusable rx=4 tx=4
+            a < 1 RELEASED kept
+            pool: idle 1
+        a > 2 LEASE route=web opaque
+            u2 opens
+            a < 2 LEASED new
+            pool: idle 1, leased 1
+        "#,
+    );
+}
+
+#[test]
 fn data_while_idle() {
     world().play(
         r#"
