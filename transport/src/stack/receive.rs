@@ -47,12 +47,12 @@ impl Stack {
 
     /// Whether a packet may come from `source`: RFC 1122, section 3.2.1.3; RFC 9293, MUST-63.
     pub(super) fn is_possible_peer(&self, source: IpAddr) -> bool {
-        let is_mapped = match source {
-            IpAddr::V4(_) => false,
-            IpAddr::V6(address) => address.to_ipv4_mapped().is_some(),
+        let is_nowhere = match source {
+            // 0.0.0.0/8 is "this network": only who has no address yet may say so.
+            IpAddr::V4(address) => matches!(address.octets(), [0, ..]),
+            IpAddr::V6(address) => address.is_unspecified() || address.to_ipv4_mapped().is_some(),
         };
-        !is_mapped
-            && !source.is_unspecified()
+        !is_nowhere
             && !source.is_loopback()
             && !is_for_many(source)
             && !self.addresses.contains(source)

@@ -32,6 +32,7 @@ fn nobody_is_connected_to_where_nobody_can_be() {
         "127.0.0.1:80",
         "[::1]:80",
         "0.0.0.0:80",
+        "0.1.2.3:80",
         "[::]:80",
         "224.0.0.1:80",
         "[ff02::1]:80",
@@ -133,7 +134,10 @@ fn what_is_not_for_us_is_dropped_and_counted() {
     stack.handle_packet(now, &syn("224.0.0.5:80", "192.0.2.1:80"));
     stack.handle_packet(now, &syn("127.0.0.1:80", "192.0.2.1:80"));
     stack.handle_packet(now, &syn("192.0.2.1:80", "192.0.2.1:80"));
-    assert_eq!(stack.stats().ip_in_addr_errors, 4);
+    stack.handle_packet(now, &syn("0.1.2.3:80", "192.0.2.1:80"));
+    stack.handle_packet(now, &syn("[::]:80", "[2001:db8::1]:80"));
+    stack.handle_packet(now, &syn("[::ffff:192.0.2.7]:80", "[2001:db8::1]:80"));
+    assert_eq!(stack.stats().ip_in_addr_errors, 7);
     stack.handle_packet(now, &syn("192.0.2.7:80", "224.0.0.22:80"));
     stack.handle_packet(now, &syn("[fe80::1]:80", "[ff02::2]:80"));
     stack.handle_packet(now, &syn("192.0.2.7:80", "255.255.255.255:80"));
@@ -141,7 +145,7 @@ fn what_is_not_for_us_is_dropped_and_counted() {
     stack.handle_packet(now, b"");
     stack.handle_packet(now, &[0x45; 19]);
     assert_eq!(stack.stats().ip_in_hdr_errors, 2);
-    assert_eq!(stack.stats().ip_in_receives, 9);
+    assert_eq!(stack.stats().ip_in_receives, 12);
     assert_eq!(stack.stats().no_connection, 0);
     assert!(packets_of(&mut stack, now).is_empty());
 }
