@@ -40,7 +40,8 @@ use sockets::{Received, Sent, Sockets};
 /// Packets that one turn takes in or that one call gives out.
 const BATCH_PACKETS: usize = 64;
 
-/// Reads of a session whose process has exited, in the turn that learns of it.
+/// Reads of a session whose process has exited, or whose pair is closed, in the turn that learns of
+/// it.
 const LAST_READS: usize = 16;
 
 /// How long the last packets may take to leave at the end.
@@ -242,6 +243,8 @@ impl Reactor {
     /// Writes what a session has to say, and asks epoll for what it waits for; then serves its pair.
     fn flush_session(&mut self, now: Now, id: SessionId) {
         while let Some(socket) = self.sockets.get_mut(id) {
+            // Before the RELEASED that says so.
+            self.pairs.close_stale(&self.shard, id);
             let bytes = self.shard.session_output(id);
             if bytes.is_empty() {
                 break;

@@ -23,7 +23,7 @@ use wharf_pool::time::Now;
 
 use super::readiness::{Interest, Ready, Token};
 use super::sockets::{Received, Sent, Socket, receive, send};
-use super::{Reactor, sys};
+use super::{LAST_READS, Reactor, sys};
 use crate::shard::{PairWish, SessionId, Shard};
 
 /// Our end of one pair.
@@ -97,7 +97,7 @@ impl Pairs {
     }
 
     /// Closes a pair whose lease is over.
-    fn close_stale(&mut self, shard: &Shard, id: SessionId) {
+    pub(super) fn close_stale(&mut self, shard: &Shard, id: SessionId) {
         let Some(place) = self.places.get_mut(id.index() as usize) else {
             return;
         };
@@ -122,6 +122,9 @@ impl Reactor {
     /// Does with a session's pair what the shard wants now, as far as it goes without waiting.
     pub(super) fn serve_pair(&mut self, now: Now, id: SessionId) {
         self.pairs.close_stale(&self.shard, id);
+        if self.shard.pair(id).is_none() {
+            return;
+        }
         self.write_pair(now, id);
         self.drain_pair(now, id);
         self.end_pair(id);
@@ -155,7 +158,11 @@ impl Reactor {
         let is_closed =
             self.pairs.current(&self.shard, id).is_some_and(|(pair, _)| is_closed(pair.fd.as_fd()));
         if is_closed {
-            while self.read_session(now, id) {}
+            // A socket holds less than this; a client that writes on holds nobody up.
+            let mut reads = LAST_READS;
+            while reads > 0 && self.read_session(now, id) {
+                reads -= 1;
+            }
         }
         if let Some((pair, wish)) = self.pairs.current(&self.shard, id)
             && !(is_closed && wish.drains)
