@@ -256,6 +256,21 @@ fn a_client_that_gives_back_and_leaves_is_heard() {
     });
 }
 
+#[test]
+fn a_half_close_right_before_the_release_counts() {
+    in_namespaces("fd_mode::a_half_close_right_before_the_release_counts", || {
+        let _daemon = Daemon::start(CONFIG);
+        let _upstream = Upstream::start(&[], &["--listen", "10.213.0.1:8080"]);
+        let client = Client::connect(LEASE_SOCKET).expect("connected");
+        for _ in 0..20 {
+            let mut lease = client.lease_with(&request(), get(10).as_bytes()).expect("leased");
+            answer(&mut lease);
+            lease.finish().expect("half-closed");
+            assert_eq!(lease.release().expect("released"), closed("half_closed"));
+        }
+    });
+}
+
 /// Not a test by itself: the process that the next one kills.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a test has no main to read the environment in")]
