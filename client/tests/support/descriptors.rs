@@ -159,6 +159,27 @@ scenario!(
 );
 
 scenario!(
+    a_daemon_that_dies_makes_no_end_of_an_answer,
+    [r#"c HELLO "test"
+        c 1 LEASE route=web fd
+        d WELCOME fd
+        d 1 LEASED idle
+        p < "ping"
+        p > "po"
+        d close"#],
+    |daemon| {
+        let client = client!(daemon);
+        let mut lease = wait!(client.lease_with(&WITH_FD, b"ping")).unwrap();
+        let mut answer = Vec::new();
+        let error = wait!(lease.read_to_end(&mut answer)).unwrap_err();
+        assert_eq!(answer, b"po");
+        assert_eq!(Error::of(&error).unwrap().kind(), ErrorKind::Lost);
+        let error = wait!(lease.write_all(b"more")).unwrap_err();
+        assert_eq!(Error::of(&error).unwrap().kind(), ErrorKind::Lost);
+    }
+);
+
+scenario!(
     a_daemon_without_the_feature_is_not_asked_twice,
     [r#"c HELLO "test"
         c 1 LEASE route=web
