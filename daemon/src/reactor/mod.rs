@@ -189,6 +189,11 @@ impl Reactor {
                     if ready.read {
                         self.read_session(now, id);
                     }
+                    // Closed by its client while it waits for room upstream: that is how a lease
+                    // behind blocked bytes is given up.
+                    if ready.hung_up && !self.shard.session_wants_input(id) {
+                        self.shard.handle_session_dying(now, id);
+                    }
                 }
             }
             Token::Pair(index) => {
@@ -281,7 +286,7 @@ impl Reactor {
         let Some(socket) = self.sockets.get_mut(id) else {
             return;
         };
-        let wanted = Interest { read, write };
+        let wanted = Interest { read, write, hang_up: true };
         let token = Token::Session(id.index());
         match self.readiness.change(&socket.fd, token, socket.interest, wanted) {
             Ok(()) => socket.interest = wanted,

@@ -251,6 +251,7 @@ impl Reactor {
         let wanted = Interest {
             read: wish.room_bytes > 0 && !pair.is_read_out,
             write: !pair.is_written_out && !self.shard.pair_output(id).is_empty(),
+            hang_up: false,
         };
         let token = Token::Pair(id.index());
         match self.readiness.change(&pair.fd, token, pair.interest, wanted) {

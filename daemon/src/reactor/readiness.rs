@@ -1,8 +1,8 @@
 //! Which descriptors are ready: epoll, with typed tokens.
 //!
-//! Level-triggered, so what one turn leaves is told again in the next. A descriptor whose interest
-//! is none is removed rather than muted: with an interest of 0 epoll still delivers HUP and ERR,
-//! and a paused session would spin the loop.
+//! Level-triggered, so what one turn leaves is told again in the next. A descriptor of which nothing
+//! is wanted is removed, or watched for its hang-up alone and by its edge: with an interest of 0
+//! epoll still delivers HUP and ERR in every turn, and a paused session would spin the loop.
 
 use std::fmt;
 use std::io;
@@ -41,6 +41,8 @@ pub(super) struct Interest {
     pub(super) read: bool,
     /// Tell when it can be written.
     pub(super) write: bool,
+    /// Tell, once, when the other end hangs up, though nothing else is wanted.
+    pub(super) hang_up: bool,
 }
 
 /// What is true of a ready descriptor.
@@ -52,6 +54,8 @@ pub(super) struct Ready {
     pub(super) read: bool,
     /// It can be written.
     pub(super) write: bool,
+    /// The other end is closed, for writing at least.
+    pub(super) hung_up: bool,
 }
 
 /// An epoll instance.
@@ -130,6 +134,7 @@ impl Readiness {
                 token: Token::decode(data.u64())?,
                 read: ended || flags.intersects(EventFlags::IN | EventFlags::RDHUP),
                 write: ended || flags.contains(EventFlags::OUT),
+                hung_up: ended || flags.contains(EventFlags::RDHUP),
             })
         })
     }
@@ -137,9 +142,13 @@ impl Readiness {
 
 impl Interest {
     /// Readable alone.
-    pub(super) const READ: Self = Self { read: true, write: false };
+    pub(super) const READ: Self = Self { read: true, write: false, hang_up: false };
 
     fn flags(self) -> EventFlags {
+        if !self.read && !self.write {
+            // Level-triggered it would be told in every turn until somebody reads.
+            return EventFlags::RDHUP | EventFlags::ET;
+        }
         let mut flags = EventFlags::empty();
         flags.set(EventFlags::IN | EventFlags::RDHUP, self.read);
         flags.set(EventFlags::OUT, self.write);
@@ -211,11 +220,29 @@ mod tests {
         (&theirs).write_all(b"x").expect("written");
         readiness.wait(Some(Duration::from_secs(5))).expect("waited");
         let found: Vec<_> = readiness.ready().collect();
-        assert_eq!(found, [Ready { token: Token::Session(1), read: true, write: false }]);
+        let expected = Ready { token: Token::Session(1), read: true, write: false, hung_up: false };
+        assert_eq!(found, [expected]);
 
         readiness.change(&ours, Token::Session(1), Interest::READ, none).expect("removed");
         drop(theirs);
         readiness.wait(Some(Duration::from_millis(10))).expect("waited");
         assert_eq!(readiness.ready().count(), 0);
+    }
+
+    #[test]
+    fn a_hang_up_is_told_once_behind_data_that_nobody_wants() {
+        let (ours, mut theirs) = UnixStream::pair().expect("a socket pair");
+        let mut readiness = Readiness::new().expect("epoll");
+        let paused = Interest { hang_up: true, ..Interest::default() };
+        readiness.change(&ours, Token::Session(1), Interest::default(), paused).expect("added");
+        theirs.write_all(b"not wanted").expect("written");
+        readiness.wait(Some(Duration::from_millis(10))).expect("waited");
+        assert!(readiness.ready().all(|ready| !ready.hung_up));
+
+        drop(theirs);
+        readiness.wait(Some(Duration::from_secs(5))).expect("waited");
+        assert!(readiness.ready().any(|ready| ready.hung_up));
+        readiness.wait(Some(Duration::from_millis(10))).expect("waited");
+        assert_eq!(readiness.ready().count(), 0, "told twice");
     }
 }

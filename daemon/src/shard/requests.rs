@@ -125,10 +125,10 @@ impl Shard {
         self.settle(now);
     }
 
-    /// The client's process has exited, and its socket is not at its end: a child of it may hold
-    /// the descriptor. What it said before is dealt with, for a second at most.
+    /// The client is gone, but its socket is not read to its end: what it said before waits for room
+    /// upstream, or a child of it holds the descriptor. It is dealt with, for a second at most.
     pub fn handle_session_dying(&mut self, now: Now, id: SessionId) {
-        let Some(session) = self.sessions.get_mut(id) else {
+        let Some(session) = self.sessions.get_mut(id).filter(|session| !session.is_deaf) else {
             return;
         };
         session.is_deaf = true;

@@ -6,7 +6,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use wharf_client::blocking::Client;
-use wharf_protocol::{DaemonMessage, ErrorToken, LeaseRequest, Target, decode_daemon};
+use wharf_protocol::{
+    ClientMessage, DaemonMessage, ErrorToken, Frame, Hello, LeaseRequest, Target, decode_daemon,
+    encode_client,
+};
 
 use crate::support::{
     Daemon, LEASE_SOCKET, Process, SOON, Upstream, get, holds_within, in_namespaces, metrics,
@@ -164,5 +167,34 @@ fn a_client_that_sends_garbage_disturbs_nobody() {
         let text = metrics();
         let violations = [("code", "protocol_violation")];
         assert_eq!(total(&text, "wharf_client_protocol_errors_total", &violations), 3.0);
+    });
+}
+
+/// A client gives up a lease whose bytes the upstream does not take: it closes its socket, and
+/// lives on.
+#[test]
+fn a_socket_closed_behind_blocked_bytes_gives_its_lease_up() {
+    in_namespaces("faults::a_socket_closed_behind_blocked_bytes_gives_its_lease_up", || {
+        let _daemon = Daemon::start(CONFIG);
+        let upstream = std::net::TcpListener::bind("10.213.0.1:8080").expect("listens");
+        let mut socket = UnixStream::connect(LEASE_SOCKET).expect("connected");
+        let mut bytes = Vec::new();
+        let opening =
+            [(0, ClientMessage::Hello(Hello::new("giver"))), (1, ClientMessage::Lease(target()))];
+        for (lease, message) in opening {
+            encode_client(&Frame { lease, message }, &mut bytes).expect("fits");
+        }
+        socket.write_all(&bytes).expect("written");
+        let _silent = upstream.accept().expect("the daemon connects");
+        wait_for("the lease is held", || pooled("leased") == 1.0);
+
+        let mut frame = Vec::new();
+        let message = ClientMessage::Data(&[7; 65_536]);
+        encode_client(&Frame { lease: 1, message }, &mut frame).expect("fits");
+        socket.set_write_timeout(Some(Duration::from_millis(300))).expect("a timeout");
+        while socket.write_all(&frame).is_ok() {}
+        assert_eq!(pooled("leased"), 1.0, "nothing was given up yet");
+        drop(socket);
+        wait_for("the lease is given up", || pooled("leased") == 0.0);
     });
 }
