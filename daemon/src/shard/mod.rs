@@ -155,7 +155,10 @@ impl Shard {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let stack = self.stack.poll_timeout().map(|at| Instant::from_nanos(at.as_nanos()));
-        [stack, self.pool.poll_timeout(), self.sessions.poll_timeout(), self.draining]
+        // Without a session nobody is waited for, and a deadline that has passed must not come back
+        // for ever.
+        let draining = self.draining.filter(|_| self.sessions.len() > 0);
+        [stack, self.pool.poll_timeout(), self.sessions.poll_timeout(), draining]
             .into_iter()
             .flatten()
             .min()
