@@ -57,7 +57,6 @@ impl Attempts {
     }
 
     /// How many there are.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.by_slot.len()
     }

@@ -93,7 +93,6 @@ impl Connections {
     }
 
     /// Every connection.
-    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, Link)> {
         self.links.iter().map(|(connection, link)| (*connection, *link))
     }

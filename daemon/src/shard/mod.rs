@@ -19,6 +19,7 @@ mod connections;
 mod dialing;
 mod grants;
 mod inbox;
+mod invariants;
 mod keys;
 mod leases;
 mod notice;

@@ -1,100 +1,16 @@
-//! What must hold whenever the shard is at rest; looked at after every turn of every test.
+//! What is looked at after every turn of every test: see
+//! [`Shard::assert_invariants`](super::super::Shard::assert_invariants).
 
-use std::collections::HashMap;
-
-use super::super::connections::Role;
-use super::super::quota::Holding;
-use super::super::session::LeasePhase;
 use super::world::World;
 
 impl World {
     /// Panics if any of the shard's tables disagree.
     pub(super) fn check(&self) {
-        self.check_leases();
-        self.check_counts();
-        self.check_holdings();
-    }
-
-    /// Every leased connection has one session, every session's lease one connection, every waiter
-    /// one session.
-    fn check_leases(&self) {
-        let shard = &self.shard;
-        let (mut held, mut lost, mut waiting) = (0, 0, 0);
-        for (id, session) in shard.sessions.iter() {
-            let Some(lease) = &session.lease else { continue };
-            assert_eq!(lease.number, session.last_number, "the lease that is came last");
-            match &lease.phase {
-                LeasePhase::Held(grip) => {
-                    held += 1;
-                    let link = shard.connections.get(grip.connection).expect("a live connection");
-                    assert_eq!(link.role, Role::Leased(id), "the connection knows its session");
-                    assert_eq!(shard.pool.slot_of(grip.lease), Some(link.slot));
-                    assert!(shard.stack.ends(grip.connection).is_ok(), "the stack has it");
-                }
-                LeasePhase::Lost { lease, .. } => {
-                    lost += 1;
-                    assert!(shard.pool.slot_of(*lease).is_some(), "the pool still knows the lease");
-                }
-                LeasePhase::Waiting { waiter, early, .. } => {
-                    waiting += 1;
-                    assert_eq!(shard.waiters.get(waiter), Some(&id), "the waiter has its session");
-                    assert!(early.len() <= wharf_protocol::EARLY_DATA_MAX);
-                }
-            }
-        }
-        assert_eq!(shard.waiters.len(), waiting);
-        assert_eq!(shard.pool.waiters(), waiting);
-        let states = shard.pool.connections();
-        assert_eq!(states.leased + states.draining, held + lost, "{states:?}");
-        assert_eq!(self.links(|role| matches!(role, Role::Leased(_))), held);
-    }
-
-    /// The pool counts what the shard has.
-    fn check_counts(&self) {
-        let shard = &self.shard;
-        let states = shard.pool.connections();
-        assert_eq!(shard.attempts.len(), states.connecting, "each attempt has a slot");
-        let idle = states.idle + states.settling + states.suspect;
-        assert_eq!(self.links(|role| role == Role::Pooled), idle, "{states:?}");
-        assert_eq!(self.links(|role| role == Role::Closing), shard.pool.closing());
-        let opening = self.links(|role| role == Role::Opening);
-        assert!(opening <= states.connecting, "an attempt has one handshake at most");
-        let stats = shard.pool.stats();
-        let there = states.total() - states.connecting;
-        let there = u64::try_from(there).expect("64 bits");
-        assert_eq!(stats.opened.total() - stats.closed.total(), there, "opened - closed = current");
-        for (connection, link) in shard.connections.iter() {
-            let is_let_go = link.role == Role::Closing;
-            assert!(is_let_go || shard.stack.ends(connection).is_ok(), "{connection:?} {link:?}");
-        }
-    }
-
-    /// What each user is said to hold is what its sessions hold.
-    fn check_holdings(&self) {
-        let mut by_uid: HashMap<u32, Holding> = HashMap::new();
-        for (_, session) in self.shard.sessions.iter() {
-            let holding = by_uid.entry(session.peer.uid).or_default();
-            holding.sessions += 1;
-            match session.lease.as_ref().map(|lease| &lease.phase) {
-                None => {}
-                Some(LeasePhase::Waiting { .. }) => holding.waiters += 1,
-                Some(LeasePhase::Held(_) | LeasePhase::Lost { .. }) => holding.leases += 1,
-            }
-        }
-        let said: HashMap<u32, Holding> = self.shard.holdings.iter().collect();
-        assert_eq!(said, by_uid);
-    }
-
-    fn links(&self, is_counted: impl Fn(Role) -> bool) -> usize {
-        self.shard.connections.iter().filter(|(_, link)| is_counted(link.role)).count()
+        self.shard.assert_invariants();
     }
 
     /// Panics if anything is left: for the end of a test that gave everything back.
     pub(super) fn check_empty(&self) {
-        let shard = &self.shard;
-        assert!(shard.pool.is_empty(), "the pool: {:?}", shard.pool.connections());
-        assert_eq!(shard.connections.iter().count(), 0, "connections");
-        assert_eq!(shard.sessions.len(), 0, "sessions");
-        assert_eq!(shard.holdings.iter().count(), 0, "holdings");
+        self.shard.assert_empty();
     }
 }
