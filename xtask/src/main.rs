@@ -7,6 +7,7 @@
 
 mod ci;
 mod requirements;
+mod sim;
 mod step;
 mod test;
 mod tidy;
@@ -35,6 +36,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Whole systems under seeded faults, on a virtual clock; see lab/README.md.
+    Sim {
+        /// What the simulation is told: `--seeds N`, `--first-seed S`, `--seed N`, `--tables`, ..
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// What no compiler checks: lengths, layers, reasons, links, leftovers.
     Tidy,
     /// What REQUIREMENTS.md says of the RFCs' demands: whole, and each named test there.
@@ -48,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Ci => ci::run(&root),
         Chore::Test { arguments } => test::run(&root, &arguments, test::Skips::Allowed),
+        Chore::Sim { arguments } => sim::run(&root, &arguments),
         Chore::Tidy => tidy::run(&root),
         Chore::Requirements => requirements::run(&root),
         Chore::Tools => tools::promtool(&root).map(|path| println!("{}", path.display())),

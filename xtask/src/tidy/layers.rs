@@ -108,6 +108,13 @@ const LAYERS: &[Layer] = &[
         forbidden: &["crate::control", "crate::reactor", "crate::shard", "crate::metrics"],
     },
     Layer {
+        name: "lab::sim",
+        paths: &["lab/sim/src/"],
+        except: &["lab/sim/src/main.rs"],
+        is_pure: true,
+        forbidden: &["wharfd::reactor", "wharfd::control", "wharfd::run", "wharf_client"],
+    },
+    Layer {
         name: "daemon::metrics",
         paths: &["daemon/src/metrics"],
         except: &[],
@@ -225,6 +232,8 @@ mod tests {
             ("client/src/lib.rs", "use tokio::net::UnixStream;", 1),
             ("daemon/src/shard/mod.rs", "use crate::reactor::Reactor;", 1),
             ("daemon/src/reactor/mod.rs", "use crate::shard::Shard;", 0),
+            ("lab/sim/src/pair/world.rs", "use std::time::Instant;", 1),
+            ("lab/sim/src/main.rs", "use std::time::Instant;", 0),
         ];
         for (path, text, faults) in cases {
             assert_eq!(whats(path, text).len(), faults, "{path}: {text}");

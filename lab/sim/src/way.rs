@@ -1,0 +1,272 @@
+//! One direction of a bad network: a simulated link, before it losses that come in bursts and
+//! whole outages, which a link's own faults do not have.
+
+use std::fmt;
+
+use wharf_transport::PacketBatch;
+use wharf_transport::device::simulated::{Chance, Faults, Link, RateLimit};
+use wharf_transport::time::{Duration, Instant};
+
+use crate::dice::Dice;
+
+/// Losses that come together (Gilbert's model): a bad spell begins before any packet with one
+/// chance in `apart`, and ends before any packet with one chance in `length`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst {
+    /// Packets between two bad spells, on average.
+    pub apart: u64,
+    /// Packets that a bad spell takes, on average.
+    pub length: u64,
+}
+
+/// Nothing arrives for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outage {
+    /// Since the run began.
+    pub after: Duration,
+    /// How long it lasts.
+    pub length: Duration,
+}
+
+/// All faults of one direction.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Conditions {
+    /// Those of the link.
+    pub link: Faults,
+    /// Losses in bursts.
+    pub burst: Option<Burst>,
+    /// Times without any network.
+    pub outages: Vec<Outage>,
+}
+
+impl Conditions {
+    /// Anything from a perfect network to a very bad one.
+    #[must_use]
+    pub fn draw(dice: &mut Dice) -> Self {
+        let delay = dice.duration(Duration::from_micros(10), Duration::from_secs(1));
+        let link = Faults {
+            loss: dice.chance(30),
+            delay,
+            jitter: if dice.one_in(2) { delay / 4 } else { Duration::ZERO },
+            reorder: dice.chance(10),
+            reorder_by: dice.duration(Duration::from_micros(10), delay * 2),
+            duplicate: dice.chance(5),
+            corrupt: dice.chance(3),
+            rate: draw_rate(dice, delay),
+            ..Faults::default()
+        };
+        let burst = dice
+            .one_in(4)
+            .then(|| Burst { apart: dice.spread(20, 1_000), length: dice.spread(2, 16) });
+        let outages = if dice.one_in(8) { vec![draw_outage(dice)] } else { Vec::new() };
+        Self { link, burst, outages }
+    }
+
+    /// Whether every packet arrives once, in order, as it left.
+    #[must_use]
+    pub fn is_faithful(&self) -> bool {
+        let Faults { loss, reorder, duplicate, corrupt, rate, .. } = self.link;
+        let is_clean = [loss, reorder, duplicate, corrupt].iter().all(|c| *c == Chance::NEVER);
+        is_clean && rate.is_none() && self.burst.is_none() && self.outages.is_empty()
+    }
+
+    /// The same with one fault less, for each fault that there is.
+    #[must_use]
+    pub fn simpler(&self) -> Vec<Self> {
+        let none = Faults::default();
+        let links = [
+            Faults { loss: none.loss, ..self.link },
+            Faults { jitter: none.jitter, ..self.link },
+            Faults { reorder: none.reorder, reorder_by: none.reorder_by, ..self.link },
+            Faults { duplicate: none.duplicate, ..self.link },
+            Faults { corrupt: none.corrupt, ..self.link },
+            Faults { rate: none.rate, ..self.link },
+            Faults { delay: Duration::from_millis(10), ..self.link },
+        ];
+        let with = links.into_iter().map(|link| Self { link, ..self.clone() });
+        let rest =
+            [Self { burst: None, ..self.clone() }, Self { outages: Vec::new(), ..self.clone() }];
+        with.chain(rest).filter(|other| other != self).collect()
+    }
+}
+
+impl fmt::Debug for Conditions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Faults { loss, delay, jitter, reorder, reorder_by, duplicate, corrupt, rate, .. } =
+            &self.link;
+        write!(f, "delay {delay:?}")?;
+        for (name, chance) in
+            [("loss", loss), ("reorder", reorder), ("duplicate", duplicate), ("corrupt", corrupt)]
+        {
+            if *chance != Chance::NEVER {
+                write!(f, ", {name} {chance:?}")?;
+            }
+        }
+        if *reorder != Chance::NEVER {
+            write!(f, " by {reorder_by:?}")?;
+        }
+        if !jitter.is_zero() {
+            write!(f, ", jitter {jitter:?}")?;
+        }
+        if let Some(rate) = rate {
+            write!(f, ", {rate:?}")?;
+        }
+        if let Some(burst) = self.burst {
+            write!(f, ", {burst:?}")?;
+        }
+        self.outages.iter().try_for_each(|outage| write!(f, ", {outage:?}"))
+    }
+}
+
+/// A queue of a quarter to four times what is under way at that rate, or a policer, or neither.
+fn draw_rate(dice: &mut Dice, delay: Duration) -> Option<RateLimit> {
+    let bytes_per_second = dice.spread(20_000, 100_000_000);
+    let in_flight = u128::from(bytes_per_second) * (delay * 2).as_micros() / 1_000_000;
+    let quarters =
+        u64::try_from(in_flight / 4).unwrap_or(u64::MAX).saturating_mul(1 + dice.below(16));
+    let room = quarters.clamp(6_000, 10_000_000);
+    match dice.below(5) {
+        0 | 1 => Some(RateLimit::Queue { bytes_per_second, queue_bytes: room.max(20_000) }),
+        2 => Some(RateLimit::Policer { bytes_per_second, burst_bytes: room.max(20_000) }),
+        _ => None,
+    }
+}
+
+fn draw_outage(dice: &mut Dice) -> Outage {
+    Outage {
+        after: dice.duration(Duration::from_millis(1), Duration::from_secs(10)),
+        length: dice.duration(Duration::from_millis(10), Duration::from_secs(100)),
+    }
+}
+
+/// One direction at work.
+#[derive(Debug)]
+pub struct Way {
+    link: Link,
+    burst: Option<Burst>,
+    outages: Vec<(Instant, Instant)>,
+    in_bad_spell: bool,
+    dice: Dice,
+    /// Packets lost before the link.
+    lost: u64,
+}
+
+impl Way {
+    /// One under `conditions` that begin now; `seed` decides what is left to chance.
+    #[must_use]
+    pub fn new(now: Instant, conditions: &Conditions, seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let outages = conditions.outages.iter().map(|outage| {
+            let begins = now + outage.after;
+            (begins, begins + outage.length)
+        });
+        Self {
+            link: Link::new(conditions.link, dice.number()),
+            burst: conditions.burst,
+            outages: outages.collect(),
+            in_bad_spell: false,
+            dice,
+            lost: 0,
+        }
+    }
+
+    /// A packet is sent.
+    pub fn send(&mut self, now: Instant, packet: &[u8]) {
+        let is_lost = self.is_in_burst();
+        let is_out = self.outages.iter().any(|(from, until)| *from <= now && now < *until);
+        if is_lost || is_out {
+            self.lost += 1;
+        } else {
+            self.link.handle_packet(now, packet);
+        }
+    }
+
+    /// Appends what has arrived to `batch`; returns how many packets.
+    pub fn receive(&mut self, now: Instant, batch: &mut PacketBatch) -> usize {
+        self.link.poll_deliver(now, batch)
+    }
+
+    /// When the next packet arrives.
+    #[must_use]
+    pub fn next(&self) -> Option<Instant> {
+        self.link.poll_timeout()
+    }
+
+    /// Packets that did not arrive, or not as they left.
+    #[must_use]
+    pub fn undelivered(&self) -> u64 {
+        let stats = self.link.stats();
+        let in_link = stats.lost + stats.corrupted + stats.rate_dropped + stats.oversized;
+        self.lost + in_link + stats.overflowed + stats.undeliverable
+    }
+
+    /// Packets on their way.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.link.in_flight()
+    }
+
+    /// Nothing arrives from now on.
+    pub fn cut(&mut self) {
+        self.link.set_faults(Faults { loss: Chance::ALWAYS, ..*self.link.faults() });
+    }
+
+    /// Whether the packet falls into a bad spell; takes one choice a packet.
+    fn is_in_burst(&mut self) -> bool {
+        let Some(burst) = self.burst else { return false };
+        let changes = self.dice.one_in(if self.in_bad_spell { burst.length } else { burst.apart });
+        self.in_bad_spell ^= changes;
+        self.in_bad_spell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lost(conditions: &Conditions, packets: u64) -> Vec<u64> {
+        let mut way = Way::new(Instant::from_millis(1), conditions, 3);
+        let mut lost = Vec::new();
+        for number in 0..packets {
+            let before = way.undelivered();
+            way.send(Instant::from_millis(1 + number), b"packet");
+            if way.undelivered() > before {
+                lost.push(number);
+            }
+        }
+        lost
+    }
+
+    fn perfect() -> Conditions {
+        Conditions { link: Faults::default(), burst: None, outages: Vec::new() }
+    }
+
+    #[test]
+    fn bursts_take_packets_that_follow_each_other() {
+        let burst = Some(Burst { apart: 100, length: 5 });
+        let lost = lost(&Conditions { burst, ..perfect() }, 10_000);
+        let follow = lost.windows(2).filter(|pair| pair[1] == pair[0] + 1).count();
+        assert!((200..1_000).contains(&lost.len()), "{}", lost.len());
+        assert!(follow * 4 > lost.len() * 3, "{follow} of {} follow another", lost.len());
+    }
+
+    #[test]
+    fn an_outage_takes_all_for_its_time() {
+        let outage = Outage { after: Duration::from_millis(10), length: Duration::from_millis(5) };
+        let lost = lost(&Conditions { outages: vec![outage], ..perfect() }, 30);
+        assert_eq!(lost, [10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn simpler_is_simpler_and_ends() {
+        let mut conditions = Conditions::draw(&mut Dice::new(5));
+        let mut steps = 0;
+        while let Some(simpler) = conditions.simpler().pop() {
+            conditions = simpler;
+            steps += 1;
+        }
+        assert!(steps < 12);
+        let delay = Duration::from_millis(10);
+        assert_eq!(conditions.link, Faults { delay, ..Faults::default() });
+    }
+}
