@@ -67,7 +67,8 @@ pub(super) struct Lease {
     peer_spoke: bool,
     /// The peer has reported, by SACK, text above L.
     sacked: bool,
-    /// Segments that carried the lease's bytes, each repetition counted.
+    /// Segments that carried the lease's bytes, each repetition counted, and those behind them with
+    /// the same ACK number.
     segments: u32,
     /// RCV.NXT that the first of them carried.
     carried_ack: SeqNumber,
@@ -116,6 +117,14 @@ impl Lease {
         }
     }
 
+    /// A segment without text leaves, acknowledging `ack`. Behind the lease's bytes, and with the
+    /// ACK number that they carried, it may be what a bare reset answers.
+    pub(super) fn on_bare_sent(&mut self, ack: SeqNumber) {
+        if self.segments > 0 && ack == self.carried_ack {
+            self.segments = self.segments.saturating_add(1);
+        }
+    }
+
     /// The peer's text has come.
     pub(super) fn on_peer_text(&mut self) {
         self.peer_spoke = true;
@@ -130,8 +139,9 @@ impl Lease {
     ///
     /// A RST|ACK that acknowledges exactly L says that nothing above was received. A bare RST
     /// answers one segment of ours, with that segment's ACK number; if all bytes went in one
-    /// segment, once, the segment it answers is theirs, so no socket took them. Sent twice, it
-    /// might answer the second.
+    /// segment, once, and nothing with its ACK number went behind it, the segment it answers is theirs, so no
+    /// socket took them. Sent twice, or before a bare ACK (which a late duplicate of the peer may
+    /// draw), it might answer the later one: the bytes were read, and the reset that said so lost.
     pub(super) fn judge_reset(&mut self, seg: &Segment<'_>, una: SeqNumber) {
         let nothing_acknowledged = una == self.start && !self.sacked && !self.peer_spoke;
         let refused = if seg.flags.ack {

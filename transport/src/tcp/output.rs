@@ -202,6 +202,9 @@ impl Connection {
     /// What follows from the decision.
     fn on_leaving(&mut self, now: Instant, leaving: &Leaving, stats: &mut Stats) {
         self.count_leaving(leaving, stats);
+        if leaving.len == 0 {
+            self.lease.on_bare_sent(self.rcv.nxt);
+        }
         match leaving.reason {
             Reason::Reset { .. } => self.pending.reset = None,
             Reason::Syn => self.on_syn_leaving(now),

@@ -36,6 +36,15 @@ fn proof_of_an_unread_request() {
             lease.on_text_sent(start, 10, SeqNumber::new(500));
             lease.on_text_sent(start, 10, SeqNumber::new(500));
         };
+        let followed: fn(&mut Lease, SeqNumber) = |lease, start| {
+            lease.on_bare_sent(SeqNumber::new(500));
+            lease.on_text_sent(start, 10, SeqNumber::new(500));
+            lease.on_bare_sent(SeqNumber::new(500));
+        };
+        let answered_fin: fn(&mut Lease, SeqNumber) = |lease, start| {
+            lease.on_text_sent(start, 10, SeqNumber::new(500));
+            lease.on_bare_sent(SeqNumber::new(501));
+        };
         let sacked: fn(&mut Lease, SeqNumber) = |lease, start| {
             lease.on_text_sent(start, 10, SeqNumber::new(500));
             lease.on_sack(start + 5);
@@ -53,6 +62,9 @@ fn proof_of_an_unread_request() {
             ("acknowledges more", once, reset(Flags::RST_ACK, ours, start + 1), start, false),
             ("bare, one segment, once", once, bare, start, true),
             ("bare, sent twice", twice, bare, start, false),
+            ("bare, an ACK went behind", followed, bare, start, false),
+            ("bare, the ACK of a FIN went behind", answered_fin, bare, start, true),
+            ("acknowledges L, an ACK went behind", followed, acknowledges, start, true),
             ("bare, another number", once, reset(Flags::RST, 501, start), start, false),
             ("some acknowledged", once, acknowledges, start + 1, false),
             ("some reported by SACK", sacked, acknowledges, start, false),
