@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use wharf_sim::case::Case;
 use wharf_sim::plant::Plant;
 use wharf_sim::shrink::shrink;
@@ -88,7 +88,7 @@ fn replay(seed: u64, plant: Plant) -> bool {
             true
         }
         Err(violation) => {
-            show_failure(seed, case, violation);
+            show_failure(seed, plant, case, violation);
             false
         }
     }
@@ -132,17 +132,23 @@ fn run_many(arguments: &Arguments) -> bool {
         println!("no violation in {} seeds from {}", arguments.seeds, arguments.first_seed);
         return true;
     };
-    show_failure(seed, case, violation);
+    show_failure(seed, arguments.plant, case, violation);
     false
 }
 
-fn show_failure(seed: u64, case: Case, violation: Violation) {
+/// What a replay is told of the planted fault.
+fn with(plant: Plant) -> String {
+    let name = plant.to_possible_value().filter(|_| plant != Plant::None);
+    name.map_or_else(String::new, |name| format!(" --plant {}", name.get_name()))
+}
+
+fn show_failure(seed: u64, plant: Plant, case: Case, violation: Violation) {
     println!("\nseed {seed} FAILS: {violation}\n");
     let shrunk = shrink(case, violation);
     println!("the shortest that was found in {} runs:\n\n{:#?}\n", shrunk.runs, shrunk.case);
     print_trace(&shrunk.trace);
     println!("\n{}", shrunk.violation);
-    println!("replay: cargo xtask sim --seed {seed}");
+    println!("replay: cargo xtask sim --seed {seed}{}", with(plant));
 }
 
 fn print_trace(trace: &Trace) {

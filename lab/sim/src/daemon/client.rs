@@ -140,6 +140,11 @@ impl Client {
         }
     }
 
+    /// Whether the daemon has read all that was said, and would read more.
+    pub(super) fn was_read(&self) -> bool {
+        self.outgoing.is_empty() && self.watches_input && !self.has_raved
+    }
+
     /// What one read of the daemon brings.
     pub(super) fn take_outgoing(&mut self) -> Vec<u8> {
         let count = self.outgoing.len().min(READ_MAX);

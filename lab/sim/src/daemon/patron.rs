@@ -71,6 +71,8 @@ pub(super) struct Customer {
     pub(super) heard_bytes: u64,
     /// The daemon ended the session, and said why.
     pub(super) was_refused: bool,
+    /// Its lease was never ended, and nothing explains why.
+    pub(super) is_ignored: bool,
     /// Since when it has hung up.
     pub(super) gone_since: Option<Instant>,
     /// The reactor has heard that its process is gone.
@@ -101,6 +103,7 @@ impl Customer {
             granted: 0,
             heard_bytes: 0,
             was_refused: false,
+            is_ignored: false,
             gone_since: None,
             is_buried: false,
             sips_at: None,
@@ -151,7 +154,11 @@ impl Customer {
                 }
                 Stage::Using => self.give_back(now, Disposition::Discard),
                 Stage::Holding(_) => self.give_back(now, self.disposition()),
-                Stage::Asked | Stage::Ended => self.hang_up(now),
+                Stage::Asked | Stage::Ended => {
+                    // What it said was read, and yet nothing came.
+                    self.is_ignored = self.client.was_read();
+                    self.hang_up(now);
+                }
                 Stage::Gone => {}
             }
         }

@@ -192,6 +192,9 @@ impl World<'_> {
         }
         for (at, customer) in self.customers.iter().enumerate() {
             let Some(customer) = customer else { continue };
+            demand(!customer.is_ignored, Kind::Lease, || {
+                format!("client {at}: the daemon never ended its lease ({})", customer.show())
+            })?;
             let since = customer.gone_since.filter(|_| customer.client.has_exited);
             let Some(since) = since else { continue };
             let is_long = self.now.since(since) > DEAD_MAX;
