@@ -137,7 +137,10 @@ impl<'a> World<'a> {
         loop {
             self.act();
             self.turn()?;
-            self.end_if_done();
+            if self.end_if_done() {
+                // Its last words leave in another turn.
+                continue;
+            }
             let Some(next) = self.next() else {
                 if self.phase == Phase::Over && self.servers.serves_any() {
                     // The word that the daemon is gone was lost, and they ask for nothing.
@@ -297,8 +300,10 @@ impl<'a> World<'a> {
         self.batch.clear();
     }
 
-    /// Tells the daemon to end once everybody is done, and ends it once it is drained.
-    fn end_if_done(&mut self) {
+    /// Tells the daemon to end once everybody is done, and ends it once it is drained. Whether
+    /// anything changed.
+    fn end_if_done(&mut self) -> bool {
+        let before = self.phase;
         let now = self.shown();
         let is_done = |customer: &Option<Customer>| {
             customer.as_ref().is_some_and(|customer| customer.is_done() && !customer.client.is_open)
@@ -315,6 +320,7 @@ impl<'a> World<'a> {
             self.shard.handle_shutdown(now);
             self.close_all();
         }
+        self.phase != before
     }
 
     fn next(&self) -> Option<Instant> {
