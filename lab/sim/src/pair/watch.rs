@@ -146,7 +146,8 @@ fn see_ack(own: &mut Flow, peer: &Flow, segment: &Segment<'_>) -> Result<(), Str
     let shift = own.shift.filter(|_| scales).unwrap_or(0);
     let edge = acked.saturating_add(u32::from(segment.window) << shift);
     // Once the peer's FIN is acknowledged nothing more may come, and the window says nothing.
-    let is_over = peer.fin.is_some_and(|fin| acked > fin);
+    // A SYN that is repeated cannot say more than 16 bits.
+    let is_over = segment.flags.syn || peer.fin.is_some_and(|fin| acked > fin);
     // A window is rounded to its unit, so its edge may go back by less than that: RFC 7323,
     // section 2.4.
     if edge + (1 << shift) <= own.edge && !is_over {
