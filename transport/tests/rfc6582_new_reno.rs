@@ -3,6 +3,7 @@
 mod support;
 
 use support::script::Script;
+use wharf_transport::tcp::Congestion;
 
 /// Ten segments of 1000 bytes leave; nothing else is written.
 const TEN: &str = "
@@ -70,7 +71,8 @@ fn further_duplicates_let_new_text_go() {
         +0.001 <  .  1:1(0) ack 12001
         ",
     );
-    Script::established().mss(1000).sack(false).run(&script);
+    let script_of_reno = Script::established().mss(1000).sack(false);
+    script_of_reno.config(|config| config.congestion = Congestion::Reno).run(&script);
 }
 
 #[test] // section 3.2, step 2: duplicates of what recovery sent twice begin no other recovery

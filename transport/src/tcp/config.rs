@@ -54,8 +54,20 @@ pub struct Config {
     pub user_timeout: Option<Duration>,
     /// Length of TIME-WAIT. RFC 9293 asks for 2 MSL, 4 minutes; 60 s is Linux's.
     pub time_wait: Duration,
+    /// The algorithm of congestion control.
+    pub congestion: Congestion,
     /// How long a connection without owner may go without progress before it is reset.
     pub orphan_timeout: Duration,
+}
+
+/// The algorithms of congestion control.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Congestion {
+    /// CUBIC: RFC 9438.
+    #[default]
+    Cubic,
+    /// Reno: RFC 5681.
+    Reno,
 }
 
 /// When and how often an idle connection is probed.
@@ -123,6 +135,7 @@ impl Default for Config {
             keepalive: None,
             user_timeout: None,
             time_wait: Duration::from_secs(60),
+            congestion: Congestion::Cubic,
             orphan_timeout: Duration::from_secs(60),
         }
     }

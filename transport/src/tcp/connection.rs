@@ -19,7 +19,7 @@ use crate::wire::{Segment, SeqNumber};
 use super::assembler::Assembler;
 use super::challenge::ChallengeBudget;
 use super::config::{Config, Start};
-use super::congestion::NewReno;
+use super::congestion::CongestionWindow;
 use super::delayed_ack::DelayedAck;
 use super::event::{CloseReason, Event, Events, Mark};
 use super::info::Figures;
@@ -52,7 +52,7 @@ pub struct Connection {
     pub(super) send_buffer: SendBuffer,
     pub(super) assembler: Assembler,
     pub(super) rtt: RttEstimator,
-    pub(super) congestion: NewReno,
+    pub(super) congestion: CongestionWindow,
     pub(super) recovery: Recovery,
     pub(super) timers: TimerTable,
     pub(super) acks: DelayedAck,
@@ -132,7 +132,7 @@ impl Connection {
             send_buffer: SendBuffer::new(config.send_buffer),
             assembler: Assembler::new(),
             rtt: RttEstimator::new(&config),
-            congestion: NewReno::new(u32::from(start.mss), false),
+            congestion: CongestionWindow::new(config.congestion, u32::from(start.mss), false),
             recovery: Recovery::new(start.isn),
             timers: TimerTable::new(),
             acks: DelayedAck::new(),
@@ -218,7 +218,8 @@ impl Connection {
         self.recovery.retries = 0;
         self.pending.syn = false;
         self.rtt.on_established(self.syn_lost);
-        self.congestion = NewReno::new(u32::from(self.snd.mss), self.syn_lost);
+        let mss = u32::from(self.snd.mss);
+        self.congestion = CongestionWindow::new(self.config.congestion, mss, self.syn_lost);
         self.text_sent_at = now;
         self.timers.stop(Timer::Retransmit);
         if let Some(keepalive) = self.config.keepalive {

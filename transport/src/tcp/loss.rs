@@ -10,6 +10,7 @@
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
+use super::congestion::{Ack, Congested};
 use super::connection::Connection;
 use super::event::CloseReason;
 use super::timers::Timer;
@@ -104,16 +105,23 @@ impl Recovery {
 }
 
 impl Connection {
-    /// `acked` numbers were newly acknowledged, with `flight` out before.
-    pub(super) fn on_new_ack(&mut self, now: Instant, acked: u32, flight: u32, echo: Option<u32>) {
-        self.sample_round_trip(now, echo);
+    /// `acked` numbers were newly acknowledged.
+    pub(super) fn on_new_ack(&mut self, now: Instant, acked: u32, echo: Option<u32>) {
+        let rtt = self.sample_round_trip(now, echo).or_else(|| self.echoed_round_trip(now, echo));
         self.recovery.retries = 0;
         self.recovery.duplicates = 0;
         self.recovery.trim_resend(self.snd.una);
         let restart_timer = if self.recovery.fast {
             self.on_ack_in_recovery(acked)
         } else {
-            self.congestion.on_ack(acked, flight);
+            self.congestion.on_ack(&Ack {
+                now,
+                acked,
+                una: self.snd.una,
+                nxt: self.snd.nxt,
+                rtt,
+                srtt: self.rtt.srtt().unwrap_or_default(),
+            });
             true
         };
         if self.snd.flight() == 0 {
@@ -143,7 +151,7 @@ impl Connection {
     pub(super) fn on_duplicate_ack(&mut self, sacked: bool, stats: &mut Stats) {
         self.recovery.duplicates = self.recovery.duplicates.saturating_add(1);
         if self.recovery.fast {
-            self.congestion.on_duplicate();
+            self.congestion.inflate(1);
             return;
         }
         // RFC 6582, section 3.2, step 2: duplicates of what recovery itself sent twice are no loss.
@@ -155,7 +163,8 @@ impl Connection {
             self.recovery.fast = true;
             self.recovery.partial_seen = false;
             self.recovery.recover = self.snd.nxt;
-            self.congestion.on_fast_retransmit(self.snd.flight());
+            self.congestion.on_congestion_event(&self.congested());
+            self.congestion.inflate(u32::from(DUPLICATES));
             self.resend_first();
         }
     }
@@ -170,7 +179,7 @@ impl Connection {
             return self.reset(now, self.timeout_reason());
         }
         stats.timeouts += 1;
-        self.congestion.on_timeout(self.snd.flight(), self.recovery.retries == 0);
+        self.congestion.on_rto(&self.congested(), self.recovery.retries == 0);
         self.recovery.retries += 1;
         self.recovery.fast = false;
         self.recovery.duplicates = 0;
@@ -195,6 +204,11 @@ impl Connection {
         self.timers.set(Timer::Retransmit, now + self.rtt.rto());
     }
 
+    /// What is out, at a sign of congestion.
+    fn congested(&self) -> Congested {
+        Congested { flight: self.snd.flight(), una: self.snd.una, nxt: self.snd.nxt }
+    }
+
     /// Why silence ended the connection: the network may have said.
     pub(super) fn timeout_reason(&self) -> CloseReason {
         if self.soft_error { CloseReason::Unreachable } else { CloseReason::TimedOut }
@@ -214,19 +228,17 @@ impl Connection {
     /// A round trip, by the segment being timed; or by the echoed timestamp, if what was timed had
     /// to be sent again (RFC 7323, section 4.1: only an acknowledgement that advances SND.UNA
     /// counts).
-    fn sample_round_trip(&mut self, now: Instant, echo: Option<u32>) {
-        match self.recovery.timed {
+    fn sample_round_trip(&mut self, now: Instant, echo: Option<u32>) -> Option<Duration> {
+        let rtt = match self.recovery.timed {
             Some((end, sent)) if self.snd.una.at_or_after(end) => {
                 self.recovery.timed = None;
-                self.rtt.on_sample(now.since(sent));
+                now.since(sent)
             }
-            Some(_) => {}
-            None => {
-                if let Some(rtt) = self.echoed_round_trip(now, echo) {
-                    self.rtt.on_sample(rtt);
-                }
-            }
-        }
+            Some(_) => return None,
+            None => self.echoed_round_trip(now, echo)?,
+        };
+        self.rtt.on_sample(rtt);
+        Some(rtt)
     }
 
     fn echoed_round_trip(&self, now: Instant, echo: Option<u32>) -> Option<Duration> {

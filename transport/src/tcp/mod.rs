@@ -1,7 +1,7 @@
 //! One TCP connection as a pure state machine.
 //!
-//! RFC 9293 and its family: 6298 (retransmission timer), 5681 and 6582 (congestion control, fast
-//! retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK, as receiver), 5961 (blind
+//! RFC 9293 and its family: 6298 (retransmission timer), 5681, 9438 and 9406 (congestion
+//! control), 6582 (fast retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK, as receiver), 5961 (blind
 //! attacks), 6528 (initial sequence numbers), 1337 and 6191 (TIME-WAIT), 5927 (ICMP).
 //!
 //! A [`Connection`] is told the time and handed parsed segments; it gives out segments, events and
@@ -38,7 +38,7 @@ mod timeout;
 mod timers;
 mod timestamps;
 
-pub use config::{Config, Keepalive, Start};
+pub use config::{Config, Congestion, Keepalive, Start};
 pub use connection::Connection;
 pub use error::{Read, ReadError, WriteError};
 pub use event::{CloseReason, Event};

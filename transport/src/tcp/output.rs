@@ -243,6 +243,7 @@ impl Connection {
         self.snd.nxt = leaving.end();
         self.snd.max = self.snd.nxt;
         self.recovery.time(self.snd.nxt, now);
+        self.congestion.on_sent(self.snd.flight());
         self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
         self.note_text_leaving(now, leaving);
     }
@@ -416,9 +417,12 @@ impl Connection {
 
     /// After a pause longer than RTO the window starts anew: RFC 5681, section 4.1.
     fn restart_after_idle(&mut self, now: Instant) {
-        let idle = self.snd.flight() == 0 && self.unsent() > 0;
-        if idle && now.since(self.text_sent_at) > self.rtt.rto() {
-            self.congestion.on_idle();
+        if self.snd.flight() > 0 || self.unsent() == 0 {
+            return;
+        }
+        let long = now.since(self.text_sent_at) > self.rtt.rto();
+        self.congestion.on_idle(now, long);
+        if long {
             self.text_sent_at = now;
         }
     }

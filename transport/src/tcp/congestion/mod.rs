@@ -1,8 +1,266 @@
-//! How much may be in flight: RFC 5681, RFC 6582.
+//! How much may be in flight: RFC 5681, RFC 6928, RFC 9438, RFC 9406.
 //!
-//! A controller knows bytes and events, no sequence numbers: which segments are lost, and when
-//! recovery begins and ends, is decided by [`super::loss`].
+//! [`CongestionWindow`] keeps cwnd and ssthresh and what every algorithm shares: the initial window,
+//! slow start with [`hystart`], the rule that a window which was not used does not grow, the floors.
+//! What differs stands behind [`CongestionController`]: [`reno`] and [`cubic`]. Windows grow by bytes
+//! acknowledged, never by acknowledgements counted (RFC 3465), so a peer that divides its
+//! acknowledgements gains nothing.
+//!
+//! Not here: which segments are lost, and when recovery begins and ends; that is decided by
+//! [`super::loss`].
 
-mod new_reno;
+mod controller;
+mod cubic;
+mod curve;
+mod hystart;
+mod reno;
 
-pub(super) use new_reno::NewReno;
+use crate::time::{Duration, Instant};
+use crate::wire::SeqNumber;
+
+use self::controller::{CongestionController, Controller};
+use self::hystart::{HyStart, Step};
+use super::config::Congestion;
+
+/// ssthresh before any loss: arbitrarily high (RFC 5681, section 3.1).
+const UNLIMITED: u32 = u32::MAX;
+
+/// Most segments that one acknowledgement adds in a slow start after the first: RFC 3465, section
+/// 2.3.
+const SLOW_START_SEGMENTS: u32 = 2;
+
+/// Upper bound of cwnd in bytes: no window is larger.
+const CWND_MAX: u32 = 1 << 30;
+
+/// An acknowledgement of new data, outside recovery.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct Ack {
+    pub(in crate::tcp) now: Instant,
+    /// Bytes newly acknowledged.
+    pub(in crate::tcp) acked: u32,
+    /// SND.UNA, as it is now.
+    pub(in crate::tcp) una: SeqNumber,
+    /// SND.NXT.
+    pub(in crate::tcp) nxt: SeqNumber,
+    /// The round trip that this acknowledgement tells, if it tells one.
+    pub(in crate::tcp) rtt: Option<Duration>,
+    /// SRTT; zero before the first measurement.
+    pub(in crate::tcp) srtt: Duration,
+}
+
+/// A sign of congestion, and what was out when it came.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct Congested {
+    /// FlightSize in bytes.
+    pub(in crate::tcp) flight: u32,
+    /// SND.UNA.
+    pub(in crate::tcp) una: SeqNumber,
+    /// SND.NXT.
+    pub(in crate::tcp) nxt: SeqNumber,
+}
+
+/// What a controller has to know of the window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Window {
+    /// cwnd in bytes.
+    cwnd: u32,
+    /// SMSS in bytes.
+    mss: u32,
+}
+
+/// cwnd, ssthresh, and how they change.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::tcp) struct CongestionWindow {
+    /// Congestion window in bytes.
+    cwnd: u32,
+    /// Slow start threshold in bytes.
+    ssthresh: u32,
+    /// SMSS in bytes.
+    mss: u32,
+    /// Most that was in flight when text last left, in bytes.
+    used: u32,
+    hystart: HyStart,
+    controller: Controller,
+    /// Up to where what is out has been answered for by a reduction: one a window of data (RFC
+    /// 3168, section 6.1.2).
+    reduced_to: Option<SeqNumber>,
+    /// What stood before the last reduction, should it prove needless.
+    before: Option<Before>,
+}
+
+/// What a reduction has changed.
+#[derive(Clone, Copy, Debug)]
+#[allow(dead_code, reason = "the caller is the detection of spurious losses")]
+struct Before {
+    cwnd: u32,
+    ssthresh: u32,
+    controller: Controller,
+}
+
+impl CongestionWindow {
+    /// The initial window: RFC 6928, section 2; one segment if the SYN was lost (RFC 5681, section
+    /// 3.1).
+    pub(in crate::tcp) fn new(algorithm: Congestion, mss: u32, syn_lost: bool) -> Self {
+        Self {
+            cwnd: if syn_lost { mss } else { initial_window(mss) },
+            ssthresh: UNLIMITED,
+            mss,
+            used: 0,
+            hystart: HyStart::new(),
+            controller: Controller::new(algorithm),
+            reduced_to: None,
+            before: None,
+        }
+    }
+
+    /// cwnd in bytes.
+    pub(in crate::tcp) const fn cwnd(&self) -> u32 {
+        self.cwnd
+    }
+
+    /// ssthresh in bytes.
+    pub(in crate::tcp) const fn ssthresh(&self) -> u32 {
+        self.ssthresh
+    }
+
+    /// New text has left; `flight` bytes are out now.
+    pub(in crate::tcp) fn on_sent(&mut self, flight: u32) {
+        self.used = flight;
+    }
+
+    /// New data was acknowledged outside recovery.
+    pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) {
+        self.reduced_to = self.reduced_to.filter(|end| ack.una.before(*end));
+        if self.in_slow_start() {
+            self.slow_start(ack);
+        } else if self.is_full() {
+            let growth = self.controller.on_ack(self.window(), ack);
+            self.grow(growth);
+        } else {
+            self.controller.on_pause(ack.now);
+        }
+    }
+
+    /// Sending goes on after a pause in which nothing was out: the pause was no time of growth.
+    ///
+    /// `long` says that the pause was longer than RTO: RFC 5681, section 4.1.
+    pub(in crate::tcp) fn on_idle(&mut self, now: Instant, long: bool) {
+        self.controller.on_pause(now);
+        if long {
+            self.cwnd = self.cwnd.min(initial_window(self.mss));
+        }
+    }
+
+    /// Data was lost, as acknowledgements tell: RFC 5681, section 3.2; RFC 9438, section 4.6. Does
+    /// nothing if what was out was answered for already.
+    pub(in crate::tcp) fn on_congestion_event(&mut self, event: &Congested) {
+        if self.reduced_to.is_some_and(|end| event.una.before(end)) {
+            return;
+        }
+        self.remember(event);
+        let ssthresh = self.controller.on_congestion_event(self.window(), event.flight);
+        self.ssthresh = ssthresh.max(2 * self.mss);
+        self.cwnd = self.ssthresh.min(CWND_MAX);
+    }
+
+    /// A retransmission timeout: RFC 5681, section 3.1; RFC 9438, section 4.8. Only the `first` of a
+    /// segment lowers ssthresh.
+    pub(in crate::tcp) fn on_rto(&mut self, event: &Congested, first: bool) {
+        if first {
+            self.remember(event);
+            let ssthresh = self.controller.on_rto(self.window(), event.flight);
+            self.ssthresh = ssthresh.max(2 * self.mss);
+        }
+        self.cwnd = self.mss;
+    }
+
+    /// The last reduction was needless: what it changed is as before, unless cwnd has passed that
+    /// since. RFC 9438, section 4.9.
+    #[allow(dead_code, reason = "the caller is the detection of spurious losses")]
+    pub(in crate::tcp) fn undo(&mut self, now: Instant) {
+        let Some(before) = self.before.take().filter(|before| self.cwnd < before.cwnd) else {
+            return;
+        };
+        self.cwnd = before.cwnd;
+        self.ssthresh = before.ssthresh;
+        self.controller = before.controller;
+        self.controller.on_pause(now);
+    }
+
+    /// Window inflation of fast recovery: so much has left the network. RFC 5681, section 3.2,
+    /// steps 3 and 4.
+    pub(in crate::tcp) fn inflate(&mut self, segments: u32) {
+        self.grow(segments * self.mss);
+    }
+
+    /// A partial acknowledgement deflates: RFC 6582, section 3.2, step 3.
+    pub(in crate::tcp) fn on_partial_ack(&mut self, acked: u32) {
+        self.cwnd = self.cwnd.saturating_sub(acked);
+        if acked >= self.mss {
+            self.grow(self.mss);
+        }
+        self.cwnd = self.cwnd.max(self.mss);
+    }
+
+    /// Recovery is over, with `flight` bytes still out: RFC 6582, section 3.2, step 3, option 1,
+    /// which does not burst.
+    pub(in crate::tcp) fn on_recovered(&mut self, flight: u32) {
+        self.cwnd = self.ssthresh.min(flight.max(self.mss).saturating_add(self.mss));
+    }
+
+    /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
+    /// at the ssthresh that a loss has found.
+    fn slow_start(&mut self, ack: &Ack) {
+        let limit = if self.ssthresh == UNLIMITED {
+            match self.hystart.on_ack(ack) {
+                Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
+                Step::Done => return self.leave_slow_start(),
+            }
+        } else {
+            (ack.acked, SLOW_START_SEGMENTS)
+        };
+        let (acked, segments) = limit;
+        if self.used >= self.cwnd / 2 {
+            self.grow(acked.min(segments * self.mss));
+        }
+    }
+
+    /// The delay has grown: the path is about full. RFC 9406, section 4.2; RFC 9438, section 4.10.
+    fn leave_slow_start(&mut self) {
+        self.ssthresh = self.cwnd;
+        self.controller.on_slow_start_exit(self.window());
+    }
+
+    fn in_slow_start(&self) -> bool {
+        self.cwnd < self.ssthresh
+    }
+
+    /// Whether the window was used up when text last left: a window that is not says nothing about
+    /// the path, and does not grow. RFC 9438, section 5.8.
+    fn is_full(&self) -> bool {
+        self.used.saturating_add(self.mss) > self.cwnd
+    }
+
+    const fn window(&self) -> Window {
+        Window { cwnd: self.cwnd, mss: self.mss }
+    }
+
+    /// Keeps what a reduction is about to change.
+    fn remember(&mut self, event: &Congested) {
+        let Self { cwnd, ssthresh, controller, .. } = *self;
+        self.reduced_to = Some(event.nxt);
+        self.before = Some(Before { cwnd, ssthresh, controller });
+    }
+
+    fn grow(&mut self, bytes: u32) {
+        self.cwnd = self.cwnd.saturating_add(bytes).min(CWND_MAX);
+    }
+}
+
+/// IW: RFC 6928, section 2.
+fn initial_window(mss: u32) -> u32 {
+    (10 * mss).min((2 * mss).max(14_600))
+}
+
+#[cfg(test)]
+mod tests;

@@ -44,17 +44,15 @@ impl Connection {
             self.pending.reset_bare(seg.ack);
             return Err(Discard::Done);
         }
-        let flight = self.snd.flight();
         self.snd.una = self.snd.iss + 1;
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window) << self.snd.shift);
-        self.on_new_ack(now, 0, flight, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_new_ack(now, 0, seg.options.timestamps.map(|ts| ts.echo));
         self.enter(now, State::Established);
         Ok(())
     }
 
     /// SEG.ACK is above SND.UNA: what it covers has arrived.
     fn advance_una(&mut self, now: Instant, seg: &Segment<'_>) {
-        let flight = self.snd.flight();
         let acked = seg.ack.offset_from(self.snd.una);
         let text = byte_len(self.text_within(seg.ack));
         self.send_buffer.release(text);
@@ -64,7 +62,7 @@ impl Connection {
             // The byte of a window probe was taken.
             self.snd.nxt = seg.ack;
         }
-        self.on_new_ack(now, acked, flight, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_new_ack(now, acked, seg.options.timestamps.map(|ts| ts.echo));
         self.on_progress(now);
     }
 

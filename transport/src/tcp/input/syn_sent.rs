@@ -73,10 +73,9 @@ impl Connection {
 
     /// Fourth, check the SYN bit: it acknowledges ours.
     fn complete_active_open(&mut self, now: Instant, seg: &Segment<'_>) {
-        let flight = self.snd.flight();
         self.snd.una = seg.ack;
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window));
-        self.on_new_ack(now, 0, flight, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_new_ack(now, 0, seg.options.timestamps.map(|ts| ts.echo));
         self.acks.demand();
         self.enter(now, State::Established);
     }

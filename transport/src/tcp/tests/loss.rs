@@ -76,7 +76,7 @@ fn whole_buffer_resent_on_fast_retransmit() {
         assert_eq!(solo.stats.fast_retransmits, 1);
         assert!(solo.ack(1, 5_001, 65_535).is_empty());
         let info = solo.connection.info(solo.now);
-        assert_eq!((info.ssthresh, info.cwnd), (2_500, 2_000));
+        assert_eq!((info.ssthresh, info.cwnd), (3_500, 2_000));
     }
 }
 

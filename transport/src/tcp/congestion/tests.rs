@@ -1,0 +1,192 @@
+//! What both algorithms share.
+
+use super::*;
+
+const MSS: u32 = 1_000;
+const BOTH: [Congestion; 2] = [Congestion::Cubic, Congestion::Reno];
+
+fn fresh(algorithm: Congestion) -> CongestionWindow {
+    CongestionWindow::new(algorithm, MSS, false)
+}
+
+fn ack(window: &mut CongestionWindow, acked: u32) {
+    let zero = SeqNumber::new(0);
+    let srtt = Duration::from_millis(10);
+    let now = Instant::from_millis(1);
+    window.on_ack(&Ack { now, acked, una: zero, nxt: zero, rtt: None, srtt });
+}
+
+/// Text leaves until the window is full, and `acked` bytes of it are acknowledged.
+fn ack_full(window: &mut CongestionWindow, acked: u32) {
+    window.on_sent(window.cwnd());
+    ack(window, acked);
+}
+
+/// Congestion with this much out, all of it sent after the last.
+fn lost(window: &CongestionWindow, flight: u32) -> Congested {
+    let una = window.reduced_to.unwrap_or_default();
+    Congested { flight, una, nxt: una + flight }
+}
+
+fn on_loss(window: &mut CongestionWindow, flight: u32) {
+    let event = lost(window, flight);
+    window.on_congestion_event(&event);
+}
+
+fn on_rto(window: &mut CongestionWindow, flight: u32, first: bool) {
+    let event = lost(window, flight);
+    window.on_rto(&event, first);
+}
+
+#[test]
+fn the_initial_window_is_ten_segments_within_bounds() {
+    for (mss, window) in [(48, 480), (1460, 14_600), (1000, 10_000), (9000, 18_000)] {
+        for algorithm in BOTH {
+            assert_eq!(CongestionWindow::new(algorithm, mss, false).cwnd(), window, "{mss}");
+            assert_eq!(CongestionWindow::new(algorithm, mss, true).cwnd(), mss);
+        }
+    }
+}
+
+#[test]
+fn slow_start_grows_by_what_was_acknowledged() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        ack_full(&mut window, 1_000);
+        assert_eq!(window.cwnd(), 11_000);
+        ack_full(&mut window, 100);
+        assert_eq!(window.cwnd(), 11_100, "a divided acknowledgement gains nothing");
+        ack_full(&mut window, 50_000);
+        assert_eq!(window.cwnd(), 19_100, "L of RFC 9406: eight segments at most");
+        on_rto(&mut window, 19_000, true);
+        ack_full(&mut window, 50_000);
+        assert_eq!(window.cwnd(), 3_000, "two in a later slow start: RFC 3465");
+    }
+}
+
+#[test]
+fn an_unused_window_does_not_grow() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        for _ in 0..1_000 {
+            window.on_sent(4_000);
+            ack(&mut window, 1_000);
+        }
+        assert_eq!(window.cwnd(), 10_000, "slow start, used by less than half");
+        on_loss(&mut window, 20_000);
+        let cwnd = window.cwnd();
+        for _ in 0..1_000 {
+            window.on_sent(cwnd - 1_000);
+            ack(&mut window, 1_000);
+        }
+        assert_eq!(window.cwnd(), cwnd, "congestion avoidance, room for a segment");
+    }
+}
+
+#[test]
+fn reno_adds_a_segment_a_round_in_congestion_avoidance() {
+    let mut window = fresh(Congestion::Reno);
+    on_loss(&mut window, 20_000);
+    assert_eq!((window.cwnd(), window.ssthresh()), (10_000, 10_000));
+    for _ in 0..10 {
+        assert_eq!(window.cwnd(), 10_000);
+        ack_full(&mut window, 1_000);
+    }
+    assert_eq!(window.cwnd(), 11_000);
+}
+
+#[test]
+fn congestion_lowers_the_window_by_the_algorithms_factor() {
+    for (algorithm, expected) in [(Congestion::Reno, 10_000), (Congestion::Cubic, 14_000)] {
+        let mut window = fresh(algorithm);
+        on_loss(&mut window, 20_000);
+        assert_eq!((window.cwnd(), window.ssthresh()), (expected, expected));
+        on_loss(&mut window, 1_000);
+        assert_eq!(window.ssthresh(), 2_000, "two segments at least");
+    }
+}
+
+#[test]
+fn recovery_inflates_and_deflates() {
+    let mut window = fresh(Congestion::Reno);
+    on_loss(&mut window, 10_000);
+    window.inflate(3);
+    assert_eq!((window.cwnd(), window.ssthresh()), (8_000, 5_000));
+    window.inflate(1);
+    assert_eq!(window.cwnd(), 9_000);
+    window.on_partial_ack(2_000);
+    assert_eq!(window.cwnd(), 8_000);
+    window.on_recovered(1_000);
+    assert_eq!(window.cwnd(), 2_000);
+}
+
+#[test]
+fn a_repeated_timeout_does_not_lower_ssthresh_again() {
+    for (algorithm, expected) in [(Congestion::Reno, 10_000), (Congestion::Cubic, 14_000)] {
+        let mut window = fresh(algorithm);
+        on_rto(&mut window, 20_000, true);
+        on_rto(&mut window, 1_000, false);
+        assert_eq!((window.cwnd(), window.ssthresh()), (1_000, expected));
+        on_rto(&mut window, 1_000, true);
+        assert_eq!(window.ssthresh(), 2_000);
+    }
+}
+
+#[test]
+fn a_needless_reduction_is_undone_once() {
+    for algorithm in BOTH {
+        for timeout in [false, true] {
+            let mut window = fresh(algorithm);
+            ack_full(&mut window, 8_000);
+            if timeout {
+                on_rto(&mut window, 18_000, true);
+                on_rto(&mut window, 18_000, false);
+            } else {
+                on_loss(&mut window, 18_000);
+            }
+            assert!(window.cwnd() < 18_000);
+            window.undo(Instant::from_millis(2));
+            assert_eq!((window.cwnd(), window.ssthresh()), (18_000, UNLIMITED));
+            window.undo(Instant::from_millis(3));
+            assert_eq!(window.cwnd(), 18_000);
+        }
+    }
+}
+
+#[test]
+fn an_undo_never_lowers_the_window() {
+    let mut window = fresh(Congestion::Reno);
+    on_loss(&mut window, 18_000);
+    for _ in 0..100 {
+        ack_full(&mut window, 9_000);
+    }
+    let cwnd = window.cwnd();
+    assert!(cwnd > 10_000);
+    window.undo(Instant::from_millis(2));
+    assert_eq!(window.cwnd(), cwnd);
+}
+
+#[test]
+fn the_window_has_an_upper_bound() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        for _ in 0..200_000 {
+            ack_full(&mut window, 8_000);
+        }
+        assert_eq!(window.cwnd(), CWND_MAX);
+    }
+}
+
+#[test] // RFC 3168, section 6.1.2
+fn one_window_of_data_is_answered_for_once() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        let (una, nxt) = (SeqNumber::new(u32::MAX - 500), SeqNumber::new(9_500));
+        window.on_congestion_event(&Congested { flight: 10_000, una, nxt });
+        let cwnd = window.cwnd();
+        window.on_congestion_event(&Congested { flight: 10_000, una: nxt - 1, nxt: nxt + 5_000 });
+        assert_eq!(window.cwnd(), cwnd);
+        window.on_congestion_event(&Congested { flight: 5_000, una: nxt, nxt: nxt + 5_000 });
+        assert!(window.cwnd() < cwnd);
+    }
+}
