@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod bottleneck;
 pub(crate) mod host;
 pub(crate) mod namespace;
 pub(crate) mod notation;
