@@ -64,6 +64,7 @@ impl Stack {
             Ok((ports, segment)) => {
                 let remote = SocketAddr::new(datagram.source, ports.source);
                 let tuple = FourTuple::new(local, ports.destination, remote);
+                let segment = Segment { ecn: datagram.ecn, ..segment };
                 self.handle_segment(now, tuple, &segment);
             }
             Err(fault) => {

@@ -109,7 +109,7 @@ fn push_segment(
     stats.ip_out_requests += 1;
     let pushed = batch.push_with(header + payload, |out| {
         let (head, body) = out.split_at_mut(header);
-        ip::emit_header(source, destination, Protocol::Tcp, hops.get(), Ecn::NotEct, payload, head);
+        ip::emit_header(source, destination, Protocol::Tcp, hops.get(), segment.ecn, payload, head);
         header + segment.emit(ports, source, destination, body)
     });
     assert!(pushed, "a batch that is not full has room for a packet of the MTU");

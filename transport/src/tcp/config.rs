@@ -56,6 +56,9 @@ pub struct Config {
     pub time_wait: Duration,
     /// The algorithm of congestion control.
     pub congestion: Congestion,
+    /// Whether to offer explicit congestion notification, and to agree to the peer's offer: RFC
+    /// 3168. Off by default, as Linux offers none.
+    pub ecn: bool,
     /// How long a connection without owner may go without progress before it is reset.
     pub orphan_timeout: Duration,
 }
@@ -136,6 +139,7 @@ impl Default for Config {
             user_timeout: None,
             time_wait: Duration::from_secs(60),
             congestion: Congestion::Cubic,
+            ecn: false,
             orphan_timeout: Duration::from_secs(60),
         }
     }

@@ -19,7 +19,7 @@ use crate::wire::{Segment, SeqNumber};
 use super::assembler::Assembler;
 use super::challenge::ChallengeBudget;
 use super::config::{Config, Start};
-use super::congestion::CongestionWindow;
+use super::congestion::{CongestionWindow, EcnState};
 use super::delayed_ack::DelayedAck;
 use super::event::{CloseReason, Event, Events, Mark};
 use super::info::Figures;
@@ -53,6 +53,7 @@ pub struct Connection {
     pub(super) assembler: Assembler,
     pub(super) rtt: RttEstimator,
     pub(super) congestion: CongestionWindow,
+    pub(super) ecn: EcnState,
     pub(super) recovery: Recovery,
     pub(super) timers: TimerTable,
     pub(super) acks: DelayedAck,
@@ -133,6 +134,7 @@ impl Connection {
             assembler: Assembler::new(),
             rtt: RttEstimator::new(&config),
             congestion: CongestionWindow::new(config.congestion, u32::from(start.mss), false),
+            ecn: EcnState::new(),
             recovery: Recovery::new(start.isn),
             timers: TimerTable::new(),
             acks: DelayedAck::new(),

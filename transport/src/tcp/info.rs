@@ -73,6 +73,8 @@ pub struct Info {
     pub timestamps: bool,
     /// Whether selective acknowledgements are in use.
     pub sack: bool,
+    /// Whether explicit congestion notification is in use.
+    pub ecn: bool,
     /// Memory held by the buffers, in bytes.
     pub buffers: usize,
 }
@@ -129,6 +131,7 @@ impl Connection {
             last_ack_recv: now.since(self.heard_at),
             timestamps: self.timestamps.is_some(),
             sack: self.sack_permitted,
+            ecn: self.ecn.is_agreed(),
             buffers: self.send_buffer.memory() + self.assembler.memory(),
         }
     }

@@ -6,7 +6,7 @@
 
 use crate::stack::stats::Stats;
 use crate::time::Instant;
-use crate::wire::{Flags, Options, SackBlocks, Segment, SeqNumber, Text, Timestamps};
+use crate::wire::{Ecn, Flags, Options, SackBlocks, Segment, SeqNumber, Text, Timestamps};
 
 use super::connection::{Connection, LastByte};
 use super::state::State;
@@ -151,7 +151,8 @@ impl Connection {
 
     /// New text, and the FIN behind the last of it.
     fn plan_text(&self, room: u32) -> Option<Leaving> {
-        if !self.state().may_send_text() || self.recovery.resend.is_some() {
+        let held = self.timers.is_armed(Timer::Pace);
+        if held || !self.state().may_send_text() || self.recovery.resend.is_some() {
             return None;
         }
         let unsent = self.unsent();
@@ -226,7 +227,15 @@ impl Connection {
 
     fn on_syn_leaving(&mut self, now: Instant) {
         self.pending.syn = false;
-        if self.snd.nxt == self.snd.iss {
+        let first = self.snd.nxt == self.snd.iss;
+        if self.state() == State::SynSent {
+            if first && self.config.ecn {
+                self.ecn.offer();
+            } else {
+                self.ecn.withdraw();
+            }
+        }
+        if first {
             self.snd.nxt = self.snd.iss + 1;
             self.snd.max = self.snd.nxt;
             self.recovery.time(self.snd.nxt, now);
@@ -295,7 +304,8 @@ impl Connection {
     /// The header: flags, the window that we offer, and the acknowledgement, which is thereby
     /// given.
     fn header(&mut self, now: Instant, leaving: &Leaving, options: Options) -> Segment<'static> {
-        let flags = self.flags_of(leaving);
+        let mut flags = self.flags_of(leaving);
+        let ecn = self.mark(leaving, &mut flags);
         let (ack, window, options) = match leaving.reason {
             Reason::Reset { ack } => {
                 (ack.unwrap_or_default(), 0, Options { sack: SackBlocks::default(), ..options })
@@ -322,13 +332,26 @@ impl Connection {
             }
             self.timers.stop(Timer::DelayedAck);
         }
-        Segment { seq: leaving.seq, ack, flags, window, urgent: 0, options, text: Text::EMPTY }
+        Segment { seq: leaving.seq, ack, flags, window, urgent: 0, options, ecn, text: Text::EMPTY }
+    }
+
+    /// The ECN mark of the packet, and CWR: new text alone carries them. RFC 3168, sections 6.1.2
+    /// to 6.1.6.
+    fn mark(&mut self, leaving: &Leaving, flags: &mut Flags) -> Ecn {
+        if leaving.reason != Reason::Fresh || leaving.len == 0 || !self.ecn.is_agreed() {
+            return Ecn::NotEct;
+        }
+        flags.cwr = self.congestion.take_cwr();
+        Ecn::Ect0
     }
 
     fn flags_of(&self, leaving: &Leaving) -> Flags {
         match leaving.reason {
             Reason::Reset { ack } => Flags { rst: true, ack: ack.is_some(), ..Flags::NONE },
-            Reason::Syn => Flags { syn: true, ack: self.state() != State::SynSent, ..Flags::NONE },
+            Reason::Syn => {
+                let ack = self.state() != State::SynSent;
+                Flags { syn: true, ack, ..self.ecn.syn_flags(ack) }
+            }
             Reason::Resend
             | Reason::Fresh
             | Reason::WindowProbe
@@ -338,7 +361,8 @@ impl Connection {
                 let buffered = sequence_len(self.send_buffer.len());
                 let ends_buffer = leaving.seq + leaving.len == self.snd.first_byte() + buffered;
                 let psh = leaving.len > 0 && ends_buffer;
-                Flags { ack: true, psh, fin: leaving.fin, ..Flags::NONE }
+                let ece = self.ecn.echoes();
+                Flags { ack: true, psh, fin: leaving.fin, ece, ..Flags::NONE }
             }
         }
     }
@@ -427,11 +451,20 @@ impl Connection {
         }
     }
 
+    /// New text waits as long as a retransmission would.
+    pub(super) fn hold_text(&mut self, now: Instant) {
+        let until = now + self.rtt.rto();
+        self.timers.set(Timer::Pace, until);
+        if self.snd.flight() > 0 {
+            self.timers.set(Timer::Retransmit, until);
+        }
+    }
+
     /// Text is unsent, nothing is out and nothing may leave: only a timer can go on. RFC 9293,
     /// section 3.8.6.1.
     fn arm_persist(&mut self, now: Instant) {
         let stuck = self.state().may_send_text() && self.unsent() > 0 && self.snd.flight() == 0;
-        if stuck {
+        if stuck && !self.timers.is_armed(Timer::Pace) {
             self.timers
                 .set_if_stopped(Timer::Persist, now + self.rtt.backed_off(self.persist_backoff));
         }

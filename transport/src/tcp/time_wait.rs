@@ -5,7 +5,7 @@
 //! end it (RFC 1337, fix F1), for an old duplicate might.
 
 use crate::time::{Duration, Instant};
-use crate::wire::{Flags, Options, Segment, SeqNumber, Text, Timestamps};
+use crate::wire::{Ecn, Flags, Options, Segment, SeqNumber, Text, Timestamps};
 
 use super::timestamps::{clock, is_older};
 
@@ -152,6 +152,7 @@ impl TimeWait {
             window: self.window,
             urgent: 0,
             options: Options { timestamps, ..Options::default() },
+            ecn: Ecn::NotEct,
             text: Text::EMPTY,
         }
     }

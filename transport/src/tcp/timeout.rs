@@ -17,6 +17,8 @@ impl Connection {
                 Timer::Retransmit => self.on_retransmission_timeout(now, stats),
                 Timer::Persist => self.on_persist(now),
                 Timer::DelayedAck => self.on_delayed_ack(stats),
+                // Its end is all that it is for: text may leave again.
+                Timer::Pace => {}
                 Timer::Keepalive => self.on_keepalive(now),
                 Timer::User => self.on_user_timeout(now),
                 Timer::Orphan => self.on_orphan_timeout(now),

@@ -11,6 +11,8 @@ pub(super) enum Timer {
     Persist,
     /// An acknowledgement held back: RFC 9293, section 3.8.6.3.
     DelayedAck,
+    /// New text that has to wait for its time: pacing, or RFC 3168, section 6.1.2.
+    Pace,
     /// Silence: RFC 9293, section 3.8.4.
     Keepalive,
     /// Written bytes unacknowledged: RFC 5482.
@@ -22,10 +24,11 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Retransmit,
         Self::Persist,
         Self::DelayedAck,
+        Self::Pace,
         Self::Keepalive,
         Self::User,
         Self::Orphan,

@@ -1,13 +1,14 @@
 //! One line per packet: the notation of our logs, failures and scripts.
 //!
 //! That of tcpdump and packetdrill: `P. 1:101(100) ack 1 win 65535 <mss 1460,sackOK>`. The second
-//! number is the first plus the length of the text, so a SYN reads `S 0:0(0)`. Numbers are those on
+//! number is the first plus the length of the text, so a SYN reads `S 0:0(0)`. A packet with an ECN
+//! mark says `[ect0]`, `[ect1]` or `[ce]` before its options. Numbers are those on
 //! the wire unless the caller gives both streams' origins. Nothing here parses lines: scripts do.
 
 use core::fmt::{self, Display, Formatter};
 
 use super::icmp::{self, Message, Quote};
-use super::ip::{self, Datagram, Protocol};
+use super::ip::{self, Datagram, Ecn, Protocol};
 use super::options::Options;
 use super::seq::SeqNumber;
 use super::tcp::{self, Segment};
@@ -65,11 +66,12 @@ impl Display for PacketLine<'_> {
 
 /// `192.0.2.1.40000 > 192.0.2.2.80: S 1:1(0) win 65535`
 fn show_tcp(datagram: &Datagram<'_>, f: &mut Formatter<'_>) -> fmt::Result {
-    let Datagram { source, destination, payload, .. } = datagram;
+    let Datagram { source, destination, ecn, payload, .. } = datagram;
     match tcp::parse(*source, *destination, payload) {
         Ok((ports, parsed)) => {
             let (from, to) = (ports.source, ports.destination);
-            write!(f, "{source}.{from} > {destination}.{to}: {}", segment(&parsed))
+            let marked = Segment { ecn: *ecn, ..parsed };
+            write!(f, "{source}.{from} > {destination}.{to}: {}", segment(&marked))
         }
         Err(fault) => write!(f, "{source} > {destination}: malformed tcp: {fault}"),
     }
@@ -138,7 +140,7 @@ fn show_other(datagram: &Datagram<'_>, f: &mut Formatter<'_>) -> fmt::Result {
 
 impl Display for SegmentLine<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Segment { seq, ack, flags, window, urgent, options, text } = self.segment;
+        let Segment { seq, ack, flags, window, urgent, options, ecn, text } = self.segment;
         let first = seq.offset_from(self.seq_origin);
         let last = u32::try_from(text.len()).map_or(first, |len| first.wrapping_add(len));
         write!(f, "{flags} {first}:{last}({})", text.len())?;
@@ -148,6 +150,12 @@ impl Display for SegmentLine<'_> {
         write!(f, " win {window}")?;
         if flags.urg {
             write!(f, " urg {urgent}")?;
+        }
+        match ecn {
+            Ecn::NotEct => {}
+            Ecn::Ect0 => f.write_str(" [ect0]")?,
+            Ecn::Ect1 => f.write_str(" [ect1]")?,
+            Ecn::Ce => f.write_str(" [ce]")?,
         }
         show_options(options, self.ack_origin, f)
     }

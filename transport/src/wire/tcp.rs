@@ -15,6 +15,7 @@ use zerocopy::network_endian::{U16, U32};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::checksum::Checksum;
+use super::ip::Ecn;
 use super::malformed::Malformed;
 use super::options::Options;
 use super::seq::SeqNumber;
@@ -262,6 +263,9 @@ pub struct Segment<'a> {
     pub urgent: u16,
     /// The options that were understood.
     pub options: Options,
+    /// ECN field of the packet that carries it. It stands in the IP header: whoever reads or writes
+    /// that carries it over.
+    pub ecn: Ecn,
     /// The text.
     pub text: Text<'a>,
 }
@@ -327,7 +331,8 @@ impl Segment<'_> {
     }
 }
 
-/// Reads the segment that a datagram from `source` to `destination` carries.
+/// Reads the segment that a datagram from `source` to `destination` carries. Its `ecn` is the
+/// datagram's, which is not seen here.
 ///
 /// # Errors
 ///
@@ -366,6 +371,7 @@ pub fn parse_unverified(bytes: &[u8]) -> Result<(Ports, Segment<'_>), Malformed>
         window: header.window.get(),
         urgent: header.urgent.get(),
         options: Options::parse(options, flags.syn),
+        ecn: Ecn::NotEct,
         text: Text::from(text),
     };
     Ok((ports, segment))

@@ -14,11 +14,12 @@
 //!
 //! Times count from the line before. Numbers are relative to the sender's ISN, acknowledgements to
 //! the receiver's; timestamps count from the first of each side. `#` begins a comment. Of a packet
-//! that must leave, what is not written is not compared, except that SACK blocks must be written;
+//! that must leave, what is not written is not compared, except that SACK blocks and the ECN mark,
+//! `[ect0]` or `[ce]` before the options, must be written;
 //! a packet that arrives without `<..>` carries the timestamps that were agreed on.
 
 use wharf_transport::time::Duration;
-use wharf_transport::wire::Flags;
+use wharf_transport::wire::{Ecn, Flags};
 
 /// One line of a script.
 #[derive(Clone, Debug)]
@@ -103,6 +104,7 @@ pub(crate) struct Packet {
     pub(crate) len: usize,
     pub(crate) ack: Option<i64>,
     pub(crate) win: Option<u16>,
+    pub(crate) ecn: Ecn,
     pub(crate) options: Option<Vec<Opt>>,
 }
 
@@ -218,8 +220,13 @@ fn parse_packet(text: &str) -> Option<Packet> {
     if end.parse::<i64>().ok()? != seq + i64::try_from(len).ok()? {
         return None;
     }
-    let mut packet = Packet { flags, seq, len, ack: None, win: None, options };
+    let ecn = Ecn::NotEct;
+    let mut packet = Packet { flags, seq, len, ack: None, win: None, ecn, options };
     while let Some(word) = words.next() {
+        if word.starts_with('[') {
+            packet.ecn = parse_mark(word)?;
+            continue;
+        }
         let value = words.next()?;
         match word {
             "ack" => packet.ack = Some(value.parse().ok()?),
@@ -228,6 +235,15 @@ fn parse_packet(text: &str) -> Option<Packet> {
         }
     }
     (packet.flags.ack == packet.ack.is_some()).then_some(packet)
+}
+
+fn parse_mark(word: &str) -> Option<Ecn> {
+    match word {
+        "[ect0]" => Some(Ecn::Ect0),
+        "[ect1]" => Some(Ecn::Ect1),
+        "[ce]" => Some(Ecn::Ce),
+        _ => None,
+    }
 }
 
 fn parse_flags(text: &str) -> Option<Flags> {

@@ -60,6 +60,7 @@ impl Peer {
             window: packet.win.unwrap_or(self.window),
             urgent: 0,
             options: self.options(packet, elapsed_ms),
+            ecn: packet.ecn,
             text: text.as_slice().into(),
         };
         self.emit(&segment)
@@ -71,7 +72,7 @@ impl Peer {
         let len = segment.header_len() + segment.text.len();
         let mut bytes = vec![0; header + len];
         let (head, body) = bytes.split_at_mut(header);
-        ip::emit_header(source, destination, Protocol::Tcp, 64, Ecn::NotEct, len, head);
+        ip::emit_header(source, destination, Protocol::Tcp, 64, segment.ecn, len, head);
         let ports = Ports { source: self.remote.port(), destination: self.local.port() };
         segment.emit(ports, source, destination, body);
         bytes
@@ -124,13 +125,16 @@ impl Peer {
         if let Some(timestamps) = segment.options.timestamps {
             self.last_timestamp = timestamps.value;
         }
-        (ports, segment)
+        (ports, Segment { ecn: datagram.ecn, ..segment })
     }
 
     /// What `expected` and a segment of the stack differ in.
     pub(crate) fn difference(&self, expected: &Packet, segment: &Segment<'_>) -> Option<String> {
         if segment.flags != expected.flags {
             return Some(format!("flags {} instead of {}", segment.flags, expected.flags));
+        }
+        if segment.ecn != expected.ecn {
+            return Some(format!("mark {:?} instead of {:?}", segment.ecn, expected.ecn));
         }
         if segment.seq != self.stack_isn + wrapped(expected.seq) {
             return Some("another sequence number".to_owned());

@@ -11,7 +11,7 @@ use wharf_transport::PacketBatch;
 use wharf_transport::stack::{ConnectionId, ListenerId, Stack};
 use wharf_transport::tcp::{CloseReason, Event, Read, State};
 use wharf_transport::time::{Duration, Instant};
-use wharf_transport::wire::{SeqNumber, show};
+use wharf_transport::wire::{Segment, SeqNumber, show};
 
 use super::notation::{Line, Packet, Step, parse};
 use super::peer::{Peer, received_byte, sent_byte};
@@ -401,6 +401,7 @@ impl<'a> Run<'a> {
         } else {
             (peer.isn, peer.stack_isn)
         };
+        let segment = Segment { ecn: datagram.ecn, ..segment };
         show::segment(&segment).relative_to(origins.0, origins.1).to_string()
     }
 

@@ -1,10 +1,10 @@
-//! How much may be in flight: RFC 5681, RFC 6928, RFC 9438, RFC 9406.
+//! How much may be in flight: RFC 5681, RFC 6928, RFC 9438, RFC 9406, RFC 3168.
 //!
 //! [`CongestionWindow`] keeps cwnd and ssthresh and what every algorithm shares: the initial window,
 //! slow start with [`hystart`], the rule that a window which was not used does not grow, the floors.
 //! What differs stands behind [`CongestionController`]: [`reno`] and [`cubic`]. Windows grow by bytes
 //! acknowledged, never by acknowledgements counted (RFC 3465), so a peer that divides its
-//! acknowledgements gains nothing.
+//! acknowledgements gains nothing. [`ecn`] says who speaks ECN, and what is marked.
 //!
 //! Not here: which segments are lost, and when recovery begins and ends; that is decided by
 //! [`super::loss`].
@@ -12,6 +12,7 @@
 mod controller;
 mod cubic;
 mod curve;
+mod ecn;
 mod hystart;
 mod reno;
 
@@ -19,6 +20,7 @@ use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 use self::controller::{CongestionController, Controller};
+pub(super) use self::ecn::EcnState;
 use self::hystart::{HyStart, Step};
 use super::config::Congestion;
 
@@ -84,6 +86,10 @@ pub(in crate::tcp) struct CongestionWindow {
     /// Up to where what is out has been answered for by a reduction: one a window of data (RFC
     /// 3168, section 6.1.2).
     reduced_to: Option<SeqNumber>,
+    /// Whether the peer is to hear that the window was reduced: CWR.
+    cwr_due: bool,
+    /// Whether the acknowledgement under way reports congestion, and so grows nothing.
+    echoed: bool,
     /// What stood before the last reduction, should it prove needless.
     before: Option<Before>,
 }
@@ -109,6 +115,8 @@ impl CongestionWindow {
             hystart: HyStart::new(),
             controller: Controller::new(algorithm),
             reduced_to: None,
+            cwr_due: false,
+            echoed: false,
             before: None,
         }
     }
@@ -130,7 +138,10 @@ impl CongestionWindow {
 
     /// New data was acknowledged outside recovery.
     pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) {
-        self.reduced_to = self.reduced_to.filter(|end| ack.una.before(*end));
+        self.reduced_to = self.reduced_to.filter(|end| ack.una.at_or_before(*end));
+        if core::mem::take(&mut self.echoed) {
+            return self.controller.on_pause(ack.now);
+        }
         if self.in_slow_start() {
             self.slow_start(ack);
         } else if self.is_full() {
@@ -163,6 +174,29 @@ impl CongestionWindow {
         self.cwnd = self.ssthresh.min(CWND_MAX);
     }
 
+    /// An acknowledgement up to `event.una` reports that routers on the way were congested: a
+    /// reduction as for a loss, once a window of data, but down to one segment. RFC 3168, section
+    /// 6.1.2; RFC 9438, section 4.6. Says whether the window was at that already: then the sender
+    /// has to wait for its retransmission timer.
+    pub(in crate::tcp) fn on_ecn_echo(&mut self, event: &Congested) -> bool {
+        self.echoed = true;
+        // The segment with CWR begins where the last reduction ended: an echo up to there is old.
+        if self.reduced_to.is_some_and(|end| event.una.at_or_before(end)) {
+            return false;
+        }
+        let was_least = self.cwnd <= self.mss;
+        self.remember(event);
+        let ssthresh = self.controller.on_congestion_event(self.window(), event.flight);
+        self.cwnd = ssthresh.clamp(self.mss, CWND_MAX);
+        self.ssthresh = self.cwnd.max(2 * self.mss);
+        was_least
+    }
+
+    /// Whether the next new segment tells the peer of a reduction; it is told once.
+    pub(in crate::tcp) fn take_cwr(&mut self) -> bool {
+        core::mem::take(&mut self.cwr_due)
+    }
+
     /// A retransmission timeout: RFC 5681, section 3.1; RFC 9438, section 4.8. Only the `first` of a
     /// segment lowers ssthresh.
     pub(in crate::tcp) fn on_rto(&mut self, event: &Congested, first: bool) {
@@ -184,6 +218,7 @@ impl CongestionWindow {
         self.cwnd = before.cwnd;
         self.ssthresh = before.ssthresh;
         self.controller = before.controller;
+        self.reduced_to = None;
         self.controller.on_pause(now);
     }
 
@@ -249,6 +284,7 @@ impl CongestionWindow {
     fn remember(&mut self, event: &Congested) {
         let Self { cwnd, ssthresh, controller, .. } = *self;
         self.reduced_to = Some(event.nxt);
+        self.cwr_due = true;
         self.before = Some(Before { cwnd, ssthresh, controller });
     }
 

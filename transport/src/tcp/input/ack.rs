@@ -4,6 +4,7 @@ use crate::stack::stats::Stats;
 use crate::time::Instant;
 use crate::wire::{Segment, SeqNumber};
 
+use super::super::congestion::Congested;
 use super::super::connection::Connection;
 use super::super::event::{CloseReason, Mark};
 use super::super::state::State;
@@ -28,6 +29,7 @@ impl Connection {
         }
         self.on_heard(now, seg);
         let sacked = self.take_sack(seg);
+        self.take_ece(now, seg);
         if seg.ack.after(self.snd.una) {
             self.advance_una(now, seg);
         } else {
@@ -132,6 +134,18 @@ impl Connection {
             }
         }
         above
+    }
+
+    /// The peer reports congestion on our way to it: RFC 3168, section 6.1.2. If the window cannot
+    /// be smaller, the next segment waits for the retransmission timer.
+    fn take_ece(&mut self, now: Instant, seg: &Segment<'_>) {
+        if !self.ecn.is_echo(seg.flags) || seg.ack.before(self.snd.una) {
+            return;
+        }
+        let (flight, nxt) = (self.snd.flight(), self.snd.nxt);
+        if self.congestion.on_ecn_echo(&Congested { flight, una: seg.ack, nxt }) {
+            self.hold_text(now);
+        }
     }
 
     /// The peer's window. If it opens, what waited for it may go; if it stays closed but the peer

@@ -32,6 +32,7 @@ impl Connection {
                 self.rcv.shift = 0;
             }
         }
+        self.ecn.on_syn(syn.flags, self.passive && self.config.ecn);
         self.sack_permitted = self.config.sack && syn.options.sack_permitted;
         self.timestamps = syn
             .options

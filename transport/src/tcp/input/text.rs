@@ -35,6 +35,9 @@ impl Connection {
             self.check_owner(now, seg)?;
             self.check_lease(now, seg)?;
             self.lease.on_peer_text();
+            if self.ecn.on_text(seg) {
+                self.acks.demand();
+            }
             self.take_text(now, offset, text, stats);
         }
         self.note_fin(seg);

@@ -69,6 +69,7 @@ impl Owned {
             window: seg.window,
             urgent: seg.urgent,
             options: seg.options,
+            ecn: seg.ecn,
         };
         Self { header, text: seg.text.bytes().collect() }
     }

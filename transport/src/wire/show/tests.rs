@@ -56,6 +56,11 @@ fn segments_read_as_in_our_scripts() {
 
     let urgent = Segment { flags: Flags::URG, urgent: 3, ..Segment::default() };
     assert_eq!(segment(&urgent).to_string(), "U 0:0(0) win 0 urg 3");
+
+    for (ecn, shown) in [(Ecn::Ect0, " [ect0]"), (Ecn::Ect1, " [ect1]"), (Ecn::Ce, " [ce]")] {
+        let marked = Segment { flags: Flags::FIN, ecn, ..Segment::default() };
+        assert_eq!(segment(&marked).to_string(), format!("F 0:0(0) win 0{shown}"));
+    }
 }
 
 #[test]

@@ -201,6 +201,7 @@ proptest! {
             window,
             urgent,
             options,
+            ecn: Ecn::NotEct,
             text: Text { head: &head, tail: &tail },
         };
         let bytes = emitted(&segment, (source, destination));
