@@ -153,17 +153,6 @@ fn text_windows_and_nothing_out_make_no_duplicates() {
     );
 }
 
-#[test] // section 4.1: restarting after idle
-fn an_idle_connection_falls_back_to_the_initial_window() {
-    let mut script = String::from("+0 write 10000\n");
-    script.push_str(&segments(1, 10, true));
-    script.push_str("+0.010 < . 1:1(0) ack 2001\n+0 < . 1:1(0) ack 4001\n");
-    script.push_str("+0 < . 1:1(0) ack 6001\n+0 < . 1:1(0) ack 8001\n+0 < . 1:1(0) ack 10001\n");
-    script.push_str("+5 write 20000\n");
-    script.push_str(&segments(10_001, 10, false));
-    Script::established().mss(1000).run(&script);
-}
-
 #[test] // section 3.1, equation 4
 fn a_timeout_falls_to_one_segment_and_grows_linearly_from_half() {
     let script = format!(

@@ -59,6 +59,9 @@ pub struct Config {
     /// Whether to offer explicit congestion notification, and to agree to the peer's offer: RFC
     /// 3168. Off by default, as Linux offers none.
     pub ecn: bool,
+    /// Whether to spread all new text over the round trip. Off by default: acknowledgements clock
+    /// what leaves, and what follows a pause is spread in any case.
+    pub pacing: bool,
     /// How long a connection without owner may go without progress before it is reset.
     pub orphan_timeout: Duration,
 }
@@ -140,6 +143,7 @@ impl Default for Config {
             time_wait: Duration::from_secs(60),
             congestion: Congestion::Cubic,
             ecn: false,
+            pacing: false,
             orphan_timeout: Duration::from_secs(60),
         }
     }

@@ -133,7 +133,7 @@ impl Connection {
             send_buffer: SendBuffer::new(config.send_buffer),
             assembler: Assembler::new(),
             rtt: RttEstimator::new(&config),
-            congestion: CongestionWindow::new(config.congestion, u32::from(start.mss), false),
+            congestion: CongestionWindow::new(&config, u32::from(start.mss), false),
             ecn: EcnState::new(),
             recovery: Recovery::new(start.isn),
             timers: TimerTable::new(),
@@ -221,7 +221,7 @@ impl Connection {
         self.pending.syn = false;
         self.rtt.on_established(self.syn_lost);
         let mss = u32::from(self.snd.mss);
-        self.congestion = CongestionWindow::new(self.config.congestion, mss, self.syn_lost);
+        self.congestion = CongestionWindow::new(&self.config, mss, self.syn_lost);
         self.text_sent_at = now;
         self.timers.stop(Timer::Retransmit);
         if let Some(keepalive) = self.config.keepalive {

@@ -97,6 +97,7 @@ impl Connection {
     pub fn poll_transmit(&mut self, now: Instant, stats: &mut Stats) -> Option<Segment<'_>> {
         self.report(stats);
         self.restart_after_idle(now);
+        self.pace(now);
         let options = self.options(now);
         let Some(leaving) = self.plan(&options) else {
             self.arm_persist(now);
@@ -252,12 +253,13 @@ impl Connection {
         self.snd.nxt = leaving.end();
         self.snd.max = self.snd.nxt;
         self.recovery.time(self.snd.nxt, now);
-        self.congestion.on_sent(self.snd.flight());
+        self.congestion.on_sent(leaving.len, self.snd.flight());
         self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
         self.note_text_leaving(now, leaving);
     }
 
     fn on_resend_leaving(&mut self, now: Instant, leaving: &Leaving) {
+        self.congestion.on_resent(leaving.len);
         self.recovery.resent_to(leaving.end());
         self.recovery.stop_timing();
         self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
@@ -439,15 +441,21 @@ impl Connection {
         self.congestion.cwnd().saturating_add(extra).saturating_sub(self.snd.flight())
     }
 
-    /// After a pause longer than RTO the window starts anew: RFC 5681, section 4.1.
+    /// Text follows a pause in which nothing was out.
     fn restart_after_idle(&mut self, now: Instant) {
-        if self.snd.flight() > 0 || self.unsent() == 0 {
+        if self.snd.flight() == 0 && self.unsent() > 0 && now > self.text_sent_at {
+            self.congestion.on_idle(now, self.rtt.srtt().unwrap_or_default());
+        }
+    }
+
+    /// New text waits until it is due.
+    fn pace(&mut self, now: Instant) {
+        if self.unsent() == 0 || self.timers.is_armed(Timer::Pace) {
             return;
         }
-        let long = now.since(self.text_sent_at) > self.rtt.rto();
-        self.congestion.on_idle(now, long);
-        if long {
-            self.text_sent_at = now;
+        let srtt = self.rtt.srtt().unwrap_or_default();
+        if let Some(due) = self.congestion.next_send(now, srtt) {
+            self.timers.set(Timer::Pace, due);
         }
     }
 

@@ -60,6 +60,8 @@ pub(crate) struct Bottleneck {
     /// Packets with text that the queue had no room for.
     pub(crate) dropped: usize,
     pub(crate) marked: usize,
+    /// Most bytes that the queue held.
+    pub(crate) queue_peak: usize,
     /// Packets of the sender by number, from 0, that are lost whatever the queue says.
     pub(crate) lose: Vec<usize>,
     /// Packets that the sender has sent.
@@ -108,6 +110,7 @@ impl Bottleneck {
             flows: Vec::new(),
             dropped: 0,
             marked: 0,
+            queue_peak: 0,
             lose: Vec::new(),
             sent: 0,
             path,
@@ -233,6 +236,7 @@ impl Bottleneck {
         let begins = self.queue.back().map_or(self.now, |(leaves, _)| *leaves);
         let leaves = begins + Duration::from_nanos(nanos);
         self.queued += packet.len();
+        self.queue_peak = self.queue_peak.max(self.queued);
         self.queue.push_back((leaves, packet.len()));
         self.wire.insert((leaves + self.path.delay, self.number), (End::Receiver, packet));
     }

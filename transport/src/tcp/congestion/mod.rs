@@ -1,10 +1,11 @@
-//! How much may be in flight: RFC 5681, RFC 6928, RFC 9438, RFC 9406, RFC 3168.
+//! How much may be in flight: RFC 5681, RFC 6928, RFC 9438, RFC 9406, RFC 3168, RFC 7661.
 //!
 //! [`CongestionWindow`] keeps cwnd and ssthresh and what every algorithm shares: the initial window,
 //! slow start with [`hystart`], the rule that a window which was not used does not grow, the floors.
 //! What differs stands behind [`CongestionController`]: [`reno`] and [`cubic`]. Windows grow by bytes
 //! acknowledged, never by acknowledgements counted (RFC 3465), so a peer that divides its
-//! acknowledgements gains nothing. [`ecn`] says who speaks ECN, and what is marked.
+//! acknowledgements gains nothing. [`ecn`] says who speaks ECN, [`validation`] whether
+//! cwnd was used of late, [`pacer`] when the next segment may leave.
 //!
 //! Not here: which segments are lost, and when recovery begins and ends; that is decided by
 //! [`super::loss`].
@@ -14,7 +15,9 @@ mod cubic;
 mod curve;
 mod ecn;
 mod hystart;
+mod pacer;
 mod reno;
+mod validation;
 
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
@@ -22,7 +25,9 @@ use crate::wire::SeqNumber;
 use self::controller::{CongestionController, Controller};
 pub(super) use self::ecn::EcnState;
 use self::hystart::{HyStart, Step};
-use super::config::Congestion;
+use self::pacer::{Pacer, Rate};
+use self::validation::Validation;
+use super::config::Config;
 
 /// ssthresh before any loss: arbitrarily high (RFC 5681, section 3.1).
 const UNLIMITED: u32 = u32::MAX;
@@ -83,6 +88,13 @@ pub(in crate::tcp) struct CongestionWindow {
     used: u32,
     hystart: HyStart,
     controller: Controller,
+    validation: Validation,
+    pacer: Pacer,
+    /// Whether all new text is paced, and not only what follows a pause.
+    pacing: bool,
+    /// What a window that was not validated is answered for by, in recovery: RFC 7661, section
+    /// 4.4.1.
+    unvalidated: Option<Unvalidated>,
     /// Up to where what is out has been answered for by a reduction: one a window of data (RFC
     /// 3168, section 6.1.2).
     reduced_to: Option<SeqNumber>,
@@ -92,6 +104,15 @@ pub(in crate::tcp) struct CongestionWindow {
     echoed: bool,
     /// What stood before the last reduction, should it prove needless.
     before: Option<Before>,
+}
+
+/// A loss in the non-validated phase.
+#[derive(Clone, Copy, Debug)]
+struct Unvalidated {
+    /// max(pipeACK, LossFlightSize) in bytes.
+    used: u32,
+    /// R: bytes sent again.
+    resent: u32,
 }
 
 /// What a reduction has changed.
@@ -106,14 +127,18 @@ struct Before {
 impl CongestionWindow {
     /// The initial window: RFC 6928, section 2; one segment if the SYN was lost (RFC 5681, section
     /// 3.1).
-    pub(in crate::tcp) fn new(algorithm: Congestion, mss: u32, syn_lost: bool) -> Self {
+    pub(in crate::tcp) fn new(config: &Config, mss: u32, syn_lost: bool) -> Self {
         Self {
             cwnd: if syn_lost { mss } else { initial_window(mss) },
             ssthresh: UNLIMITED,
             mss,
             used: 0,
             hystart: HyStart::new(),
-            controller: Controller::new(algorithm),
+            controller: Controller::new(config.congestion),
+            validation: Validation::new(),
+            pacer: Pacer::new(initial_window(mss)),
+            pacing: config.pacing,
+            unvalidated: None,
             reduced_to: None,
             cwr_due: false,
             echoed: false,
@@ -131,35 +156,55 @@ impl CongestionWindow {
         self.ssthresh
     }
 
-    /// New text has left; `flight` bytes are out now.
-    pub(in crate::tcp) fn on_sent(&mut self, flight: u32) {
+    /// New text of so many `bytes` has left; `flight` bytes are out now.
+    pub(in crate::tcp) fn on_sent(&mut self, bytes: u32, flight: u32) {
         self.used = flight;
+        self.pacer.on_sent(bytes);
+    }
+
+    /// So many `bytes` have been sent again.
+    pub(in crate::tcp) fn on_resent(&mut self, bytes: u32) {
+        if let Some(unvalidated) = &mut self.unvalidated {
+            unvalidated.resent = unvalidated.resent.saturating_add(bytes);
+        }
     }
 
     /// New data was acknowledged outside recovery.
     pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) {
         self.reduced_to = self.reduced_to.filter(|end| ack.una.at_or_before(*end));
+        let full = self.is_full();
+        let round_is_over = self.validation.on_ack(ack);
         if core::mem::take(&mut self.echoed) {
-            return self.controller.on_pause(ack.now);
-        }
-        if self.in_slow_start() {
-            self.slow_start(ack);
-        } else if self.is_full() {
+            self.controller.on_pause(ack.now);
+        } else if self.in_slow_start() {
+            self.slow_start(ack, full);
+        } else if full {
             let growth = self.controller.on_ack(self.window(), ack);
             self.grow(growth);
         } else {
             self.controller.on_pause(ack.now);
         }
+        if round_is_over {
+            self.validate(ack.now, ack.srtt, full);
+        }
     }
 
-    /// Sending goes on after a pause in which nothing was out: the pause was no time of growth.
-    ///
-    /// `long` says that the pause was longer than RTO: RFC 5681, section 4.1.
-    pub(in crate::tcp) fn on_idle(&mut self, now: Instant, long: bool) {
+    /// Sending goes on after a pause in which nothing was out. The pause was no time of growth, and
+    /// the window is what it was, if it was not too long: RFC 7661, which takes the place of RFC
+    /// 5681, section 4.1.
+    pub(in crate::tcp) fn on_idle(&mut self, now: Instant, srtt: Duration) {
         self.controller.on_pause(now);
-        if long {
-            self.cwnd = self.cwnd.min(initial_window(self.mss));
+        self.pacer.on_pause(now, initial_window(self.mss));
+        self.validate(now, srtt, false);
+    }
+
+    /// When the next new segment may leave, if that is later than `now`: RFC 7661, section 4.4.2.
+    pub(in crate::tcp) fn next_send(&mut self, now: Instant, srtt: Duration) -> Option<Instant> {
+        if !self.pacing && !self.validation.is_off() {
+            return None;
         }
+        let rate = Rate::of(self.cwnd, self.in_slow_start(), srtt)?;
+        Some(self.pacer.next_send(now, rate, self.mss)).filter(|at| *at > now)
     }
 
     /// Data was lost, as acknowledgements tell: RFC 5681, section 3.2; RFC 9438, section 4.6. Does
@@ -169,7 +214,9 @@ impl CongestionWindow {
             return;
         }
         self.remember(event);
-        let ssthresh = self.controller.on_congestion_event(self.window(), event.flight);
+        let used = self.used_unvalidated(event.flight);
+        self.unvalidated = used.map(|used| Unvalidated { used, resent: 0 });
+        let ssthresh = self.reduced(event.flight, used);
         self.ssthresh = ssthresh.max(2 * self.mss);
         self.cwnd = self.ssthresh.min(CWND_MAX);
     }
@@ -186,9 +233,11 @@ impl CongestionWindow {
         }
         let was_least = self.cwnd <= self.mss;
         self.remember(event);
-        let ssthresh = self.controller.on_congestion_event(self.window(), event.flight);
+        let used = self.used_unvalidated(event.flight);
+        let ssthresh = self.reduced(event.flight, used);
         self.cwnd = ssthresh.clamp(self.mss, CWND_MAX);
         self.ssthresh = self.cwnd.max(2 * self.mss);
+        self.validation.reset();
         was_least
     }
 
@@ -206,6 +255,8 @@ impl CongestionWindow {
             self.ssthresh = ssthresh.max(2 * self.mss);
         }
         self.cwnd = self.mss;
+        self.unvalidated = None;
+        self.validation.reset();
     }
 
     /// The last reduction was needless: what it changed is as before, unless cwnd has passed that
@@ -240,14 +291,19 @@ impl CongestionWindow {
     /// Recovery is over, with `flight` bytes still out: RFC 6582, section 3.2, step 3, option 1,
     /// which does not burst.
     pub(in crate::tcp) fn on_recovered(&mut self, flight: u32) {
+        if let Some(Unvalidated { used, resent }) = self.unvalidated.take() {
+            self.ssthresh = (used.saturating_sub(resent) / 2).max(2 * self.mss);
+        }
+        self.validation.reset();
         self.cwnd = self.ssthresh.min(flight.max(self.mss).saturating_add(self.mss));
     }
 
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
     /// at the ssthresh that a loss has found.
-    fn slow_start(&mut self, ack: &Ack) {
+    fn slow_start(&mut self, ack: &Ack, full: bool) {
         let limit = if self.ssthresh == UNLIMITED {
             match self.hystart.on_ack(ack) {
+                Step::Grow { divisor, .. } if self.pacing => (ack.acked / divisor, u32::MAX),
                 Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
                 Step::Done => return self.leave_slow_start(),
             }
@@ -255,8 +311,9 @@ impl CongestionWindow {
             (ack.acked, SLOW_START_SEGMENTS)
         };
         let (acked, segments) = limit;
-        if self.used >= self.cwnd / 2 {
-            self.grow(acked.min(segments * self.mss));
+        let validated = !self.validation.is_off() && self.used >= self.cwnd / 2;
+        if full || validated {
+            self.grow(acked.min(segments.saturating_mul(self.mss)));
         }
     }
 
@@ -264,6 +321,31 @@ impl CongestionWindow {
     fn leave_slow_start(&mut self) {
         self.ssthresh = self.cwnd;
         self.controller.on_slow_start_exit(self.window());
+    }
+
+    /// Judges whether the window was used of late, and takes back half of one that was not for too
+    /// long: RFC 7661, section 4.4.3.
+    fn validate(&mut self, now: Instant, srtt: Duration, full: bool) {
+        let (cwnd, mss) = (self.cwnd, self.mss);
+        let ended = self.validation.take_periods(now);
+        self.validation.judge(now, srtt, cwnd, mss, full);
+        let periods = ended.max(self.validation.take_periods(now));
+        for _ in 0..periods.min(u32::BITS) {
+            self.ssthresh = self.ssthresh.max(self.cwnd / 4 * 3);
+            self.cwnd = self.cwnd.min((self.cwnd / 2).max(initial_window(mss)));
+        }
+    }
+
+    /// What a window that is not validated was really used for: max(pipeACK, LossFlightSize).
+    fn used_unvalidated(&self, flight: u32) -> Option<u32> {
+        let pipe_ack = self.validation.pipe_ack().filter(|_| self.validation.is_off())?;
+        Some(pipe_ack.max(flight))
+    }
+
+    /// ssthresh after congestion: the algorithm's, or half of what was really used.
+    fn reduced(&mut self, flight: u32, used: Option<u32>) -> u32 {
+        let ssthresh = self.controller.on_congestion_event(self.window(), flight);
+        used.map_or(ssthresh, |used| used / 2)
     }
 
     fn in_slow_start(&self) -> bool {

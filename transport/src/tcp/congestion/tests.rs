@@ -1,12 +1,17 @@
 //! What both algorithms share.
 
 use super::*;
+use crate::tcp::Congestion;
 
 const MSS: u32 = 1_000;
 const BOTH: [Congestion; 2] = [Congestion::Cubic, Congestion::Reno];
 
+fn new(congestion: Congestion, mss: u32, syn_lost: bool) -> CongestionWindow {
+    CongestionWindow::new(&Config { congestion, ..Config::default() }, mss, syn_lost)
+}
+
 fn fresh(algorithm: Congestion) -> CongestionWindow {
-    CongestionWindow::new(algorithm, MSS, false)
+    new(algorithm, MSS, false)
 }
 
 fn ack(window: &mut CongestionWindow, acked: u32) {
@@ -18,7 +23,7 @@ fn ack(window: &mut CongestionWindow, acked: u32) {
 
 /// Text leaves until the window is full, and `acked` bytes of it are acknowledged.
 fn ack_full(window: &mut CongestionWindow, acked: u32) {
-    window.on_sent(window.cwnd());
+    window.on_sent(0, window.cwnd());
     ack(window, acked);
 }
 
@@ -42,8 +47,8 @@ fn on_rto(window: &mut CongestionWindow, flight: u32, first: bool) {
 fn the_initial_window_is_ten_segments_within_bounds() {
     for (mss, window) in [(48, 480), (1460, 14_600), (1000, 10_000), (9000, 18_000)] {
         for algorithm in BOTH {
-            assert_eq!(CongestionWindow::new(algorithm, mss, false).cwnd(), window, "{mss}");
-            assert_eq!(CongestionWindow::new(algorithm, mss, true).cwnd(), mss);
+            assert_eq!(new(algorithm, mss, false).cwnd(), window, "{mss}");
+            assert_eq!(new(algorithm, mss, true).cwnd(), mss);
         }
     }
 }
@@ -69,14 +74,14 @@ fn an_unused_window_does_not_grow() {
     for algorithm in BOTH {
         let mut window = fresh(algorithm);
         for _ in 0..1_000 {
-            window.on_sent(4_000);
+            window.on_sent(0, 4_000);
             ack(&mut window, 1_000);
         }
         assert_eq!(window.cwnd(), 10_000, "slow start, used by less than half");
         on_loss(&mut window, 20_000);
         let cwnd = window.cwnd();
         for _ in 0..1_000 {
-            window.on_sent(cwnd - 1_000);
+            window.on_sent(0, cwnd - 1_000);
             ack(&mut window, 1_000);
         }
         assert_eq!(window.cwnd(), cwnd, "congestion avoidance, room for a segment");
