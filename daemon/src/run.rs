@@ -9,9 +9,9 @@ use std::path::Path;
 
 use wharf_transport::device::Device as _;
 use wharf_transport::stack::{Secrets, Stack};
-use wharf_transport::tcp::Keepalive;
+use wharf_transport::tcp::{self, Keepalive};
 
-use crate::config::{Config, Inputs, Loaded, LogFormat, MetricsListen};
+use crate::config::{Config, Congestion, Inputs, Loaded, LogFormat, MetricsListen};
 use crate::control::door;
 use crate::control::listening::{BindError, ListeningSocket};
 use crate::control::signals::Signals;
@@ -188,11 +188,16 @@ fn stack_config(config: &Config) -> wharf_transport::stack::Config {
         port_range: transport.port_range.clone(),
         connections_max: transport.connections_max,
         time_wait_max: transport.time_wait_max,
-        tcp: wharf_transport::tcp::Config {
+        tcp: tcp::Config {
             send_buffer: transport.send_buffer,
             receive_buffer: transport.receive_buffer,
             sack: transport.sack,
             timestamps: transport.timestamps,
+            congestion: match transport.congestion {
+                Congestion::Cubic => tcp::Congestion::Cubic,
+                Congestion::Reno => tcp::Congestion::Reno,
+            },
+            ecn: transport.ecn,
             nagle: transport.nagle,
             delayed_ack: transport.delayed_ack,
             rto_min: transport.rto_min,
@@ -203,7 +208,7 @@ fn stack_config(config: &Config) -> wharf_transport::stack::Config {
                 interval: KEEPALIVE_INTERVAL,
                 probes: KEEPALIVE_PROBES,
             }),
-            ..wharf_transport::tcp::Config::default()
+            ..tcp::Config::default()
         },
     }
 }

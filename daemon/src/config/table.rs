@@ -165,6 +165,21 @@ pub(super) const KEYS: &[Key] = &[
          ones.",
     ),
     key(
+        "transport.congestion",
+        Kind::Choice(&["cubic", "reno"]),
+        "\"cubic\"",
+        Restart,
+        "Congestion control: CUBIC (RFC 9438) or Reno (RFC 5681).",
+    ),
+    key(
+        "transport.ecn",
+        Kind::Switch,
+        "false",
+        Restart,
+        "Explicit congestion notification (RFC 3168): routers mark packets instead of dropping \
+         them. Off, as Linux offers none; a SYN that goes unanswered is sent again without it.",
+    ),
+    key(
         "transport.nagle",
         Kind::Switch,
         "false",

@@ -87,6 +87,10 @@ pub struct Transport {
     pub sack: bool,
     /// Timestamps are offered (RFC 7323).
     pub timestamps: bool,
+    /// Congestion control.
+    pub congestion: Congestion,
+    /// Explicit congestion notification is offered (RFC 3168).
+    pub ecn: bool,
     /// Small segments wait for the acknowledgement of earlier ones (RFC 896).
     pub nagle: bool,
     /// Longest delay of an acknowledgement (RFC 1122, section 4.2.3.2).
@@ -126,6 +130,8 @@ impl Default for Transport {
             time_wait: Duration::from_secs(60),
             sack: true,
             timestamps: true,
+            congestion: Congestion::Cubic,
+            ecn: false,
             nagle: false,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
@@ -216,6 +222,17 @@ impl Default for RouteSettings {
             share: Share::Uid,
         }
     }
+}
+
+/// The algorithm of congestion control.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Congestion {
+    /// RFC 9438.
+    #[default]
+    Cubic,
+    /// RFC 5681.
+    Reno,
 }
 
 /// Which idle connection is leased first.

@@ -1,8 +1,9 @@
 //! One TCP connection as a pure state machine.
 //!
-//! RFC 9293 and its family: 6298 (retransmission timer), 5681, 9438 and 9406 (congestion
-//! control), 6582 (fast retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK, as receiver), 5961 (blind
-//! attacks), 6528 (initial sequence numbers), 1337 and 6191 (TIME-WAIT), 5927 (ICMP).
+//! RFC 9293 and its family: 6298 (retransmission timer), 5681, 9438, 9406 and 7661 (congestion
+//! control), 3168 (ECN), 6582 (fast retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK,
+//! as receiver), 5961 (blind attacks), 6528 (initial sequence numbers), 1337 and 6191 (TIME-WAIT),
+//! 5927 (ICMP).
 //!
 //! A [`Connection`] is told the time and handed parsed segments; it gives out segments, events and
 //! the time of its next timer. It owns no clock, socket, thread or lock, and allocates nothing per

@@ -19,6 +19,8 @@ const OTHER: &[(&str, &str)] = &[
     ("transport.time_wait", "\"10s\""),
     ("transport.sack", "false"),
     ("transport.timestamps", "false"),
+    ("transport.congestion", "\"reno\""),
+    ("transport.ecn", "true"),
     ("transport.nagle", "true"),
     ("transport.delayed_ack", "\"0s\""),
     ("transport.rto_min", "\"1s\""),
