@@ -247,11 +247,14 @@ impl CongestionWindow {
     }
 
     /// A retransmission timeout: RFC 5681, section 3.1; RFC 9438, section 4.8. Only the `first` of a
-    /// segment lowers ssthresh.
+    /// segment lowers ssthresh; in a window of data that was answered for already it lowers what that
+    /// left (RFC 5681, section 4.3: the loss of a retransmission is a second sign of congestion).
     pub(in crate::tcp) fn on_rto(&mut self, event: &Congested, first: bool) {
         if first {
+            let again = self.reduced_to.is_some_and(|end| event.una.before(end));
+            let flight = if again { event.flight.min(self.ssthresh) } else { event.flight };
             self.remember(event);
-            let ssthresh = self.controller.on_rto(self.window(), event.flight);
+            let ssthresh = self.controller.on_rto(self.window(), flight);
             self.ssthresh = ssthresh.max(2 * self.mss);
         }
         self.cwnd = self.mss;

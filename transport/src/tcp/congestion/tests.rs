@@ -195,3 +195,47 @@ fn one_window_of_data_is_answered_for_once() {
         assert!(window.cwnd() < cwnd);
     }
 }
+
+#[test] // RFC 5681, section 4.3
+fn the_loss_of_a_retransmission_is_a_second_sign_of_congestion() {
+    for (algorithm, first, second) in
+        [(Congestion::Reno, 20_000, 10_000), (Congestion::Cubic, 28_000, 19_600)]
+    {
+        let mut window = fresh(algorithm);
+        let (una, nxt) = (SeqNumber::new(7), SeqNumber::new(40_007));
+        let event = Congested { flight: 40_000, una, nxt };
+        window.on_congestion_event(&event);
+        assert_eq!(window.ssthresh(), first);
+        window.on_rto(&event, true);
+        assert_eq!((window.cwnd(), window.ssthresh()), (1_000, second), "the same flight");
+    }
+}
+
+#[test] // RFC 7661, section 4.4.1
+fn a_window_that_was_not_used_is_answered_for_by_half_of_what_was() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        let srtt = Duration::from_millis(10);
+        let mut una = SeqNumber::new(0);
+        let mut now = Instant::from_millis(10_000);
+        // Rounds of 8000 bytes below a window of 100000.
+        window.cwnd = 100_000;
+        for _ in 0..3 {
+            now += srtt;
+            window.on_sent(8_000, 8_000);
+            una += 8_000;
+            window.on_ack(&Ack { now, acked: 8_000, una, nxt: una, rtt: None, srtt });
+        }
+        assert_eq!(window.cwnd(), 100_000);
+        let event = Congested { flight: 6_000, una, nxt: una + 6_000 };
+        let mut echoed = window;
+        echoed.on_ecn_echo(&event);
+        assert_eq!(echoed.cwnd(), 4_000, "half of pipeACK");
+        window.on_congestion_event(&event);
+        assert_eq!(window.cwnd(), 4_000);
+        window.on_resent(1_000);
+        window.on_recovered(6_000);
+        assert_eq!(window.ssthresh(), 3_500, "less what was sent again, and half");
+        assert_eq!(window.cwnd(), 3_500);
+    }
+}
