@@ -104,8 +104,8 @@ fn proof_and_no_proof() {
         ("RST|ACK that acknowledges more", "+0.01 < R. 1:1(0) ack 11", false),
         ("bare RST at the number our one segment carried", "+0.01 < R 1:1(0)", true),
         (
-            "bare RST after the request was sent twice",
-            "+0.2 > P. 1:11(10) ack 1\n+0.01 < R 1:1(0)",
+            "bare RST after the request was sent twice, as a loss probe",
+            "+0.08 > P. 1:11(10) ack 1\n+0.01 < R 1:1(0)",
             false,
         ),
         ("bare RST after an acknowledgement", "+0.01 < . 1:1(0) ack 11\n+0.01 < R 1:1(0)", false),

@@ -118,7 +118,7 @@ fn a_close_sends_what_was_written_first() {
 
 #[test] // TCP.md, section 3: FIN not retransmitted
 fn a_lost_fin_is_sent_again() {
-    Script::established().run(
+    Script::established().sack(false).run(
         "
         +0.000 close
         +0.000 >  F. 1:1(0) ack 1
@@ -132,7 +132,7 @@ fn a_lost_fin_is_sent_again() {
 
 #[test]
 fn a_lost_fin_is_sent_again_with_its_text() {
-    Script::established().run(
+    Script::established().sack(false).run(
         "
         +0.000 write 10
         +0.000 close

@@ -42,6 +42,9 @@ pub struct Config {
     pub rto_min: Duration,
     /// Upper bound of RTO. RFC 6298, section 2.5: at least 60 s.
     pub rto_max: Duration,
+    /// What two readings of the caller's clock may be wrong by. Times are compared beyond that
+    /// alone, so that a coarse clock does not make a loss of what is only late: RFC 8985, section 4.
+    pub clock_resolution: Duration,
     /// R2 of RFC 9293, section 3.8.3 for SYNs: how often one is sent again before the attempt
     /// fails. 7 last 183 s, above the 3 minutes it asks for (MUST-23); Linux's 6 do not.
     pub syn_retries: u8,
@@ -136,6 +139,7 @@ impl Default for Config {
             rto_initial: Duration::from_secs(1),
             rto_min: Duration::from_millis(200),
             rto_max: Duration::from_secs(60),
+            clock_resolution: Duration::from_micros(1),
             syn_retries: 7,
             retries: 15,
             keepalive: None,

@@ -135,7 +135,7 @@ impl Connection {
             rtt: RttEstimator::new(&config),
             congestion: CongestionWindow::new(&config, u32::from(start.mss), false),
             ecn: EcnState::new(),
-            recovery: Recovery::new(start.isn),
+            recovery: Recovery::new(start.isn, config.clock_resolution),
             timers: TimerTable::new(),
             acks: DelayedAck::new(),
             challenges: ChallengeBudget::new(now),
@@ -236,6 +236,7 @@ impl Connection {
     /// Both have finished: RFC 9293, section 3.6.1.
     fn on_time_wait(&mut self, now: Instant) {
         self.timers.stop_all();
+        self.recovery.scoreboard.clear();
         let expires = now + self.config.time_wait;
         self.timers.set(Timer::TimeWait, expires);
         self.send_buffer.clear();
@@ -254,7 +255,7 @@ impl Connection {
         self.timers.stop_all();
         self.send_buffer.clear();
         self.pending.stop_but_reset();
-        self.recovery.resend = None;
+        self.recovery.scoreboard.clear();
         match from {
             State::SynSent | State::SynReceived => self.unreported.attempt_fails += 1,
             State::Established | State::CloseWait => self.unreported.estab_resets += 1,
@@ -343,9 +344,8 @@ impl Connection {
         let out = self.snd.flight() > 0;
         assert!(!(out && idle_timer), "{}: something is out without a timer", self.state);
         assert!(out || idle_timer, "{}: a retransmission timer for nothing", self.state);
-        if let Some(resend) = self.recovery.resend {
-            assert!(resend.next.at_or_after(self.snd.una), "resending what is acknowledged");
-            assert!(resend.end.at_or_before(self.snd.nxt), "resending what was never sent");
+        if self.snd.syn_acked() && self.state != State::TimeWait {
+            self.recovery.scoreboard.assert_invariants(self.snd.una, self.snd.nxt);
         }
     }
 }

@@ -38,6 +38,16 @@ pub struct Info {
     pub rcv_wscale: u8,
     /// Sequence numbers in flight.
     pub unacked: u32,
+    /// Numbers in flight that the peer has reported by SACK.
+    pub sacked: u32,
+    /// Numbers taken for lost that have not been sent again yet.
+    pub lost: u32,
+    /// Numbers sent again and believed to be on their way.
+    pub retrans: u32,
+    /// Degree of reordering seen, in segments; 3 before any was.
+    pub reordering: u16,
+    /// Retransmissions that the peer has reported as duplicates.
+    pub dsack_dups: u32,
     /// Bytes written that have not left.
     pub notsent_bytes: u32,
     /// Timeouts in a row.
@@ -114,6 +124,11 @@ impl Connection {
             snd_wscale: self.snd.shift,
             rcv_wscale: self.rcv.shift,
             unacked: self.snd.flight(),
+            sacked: self.recovery.scoreboard.sacked(),
+            lost: self.recovery.scoreboard.lost(),
+            retrans: self.recovery.scoreboard.resent(),
+            reordering: self.recovery.rack.degree(),
+            dsack_dups: self.recovery.dsack_dups,
             notsent_bytes: self.unsent(),
             retransmits: self.recovery.retries,
             probes: self.probes,

@@ -1,9 +1,10 @@
 //! One TCP connection as a pure state machine.
 //!
 //! RFC 9293 and its family: 6298 (retransmission timer), 5681, 9438, 9406 and 7661 (congestion
-//! control), 3168 (ECN), 6582 (fast retransmit), 7323 (window scale, timestamps, PAWS), 2018 (SACK,
-//! as receiver), 5961 (blind attacks), 6528 (initial sequence numbers), 1337 and 6191 (TIME-WAIT),
-//! 5927 (ICMP).
+//! control), 3168 (ECN), 6582 (fast retransmit), 2018, 2883 and 6675 (SACK and D-SACK),
+//! 8985 (RACK-TLP), 6937 (proportional rate reduction), 5682 (F-RTO), 7323 (window scale,
+//! timestamps, PAWS), 5961 (blind attacks), 6528 (initial sequence numbers), 1337 and 6191
+//! (TIME-WAIT), 5927 (ICMP).
 //!
 //! A [`Connection`] is told the time and handed parsed segments; it gives out segments, events and
 //! the time of its next timer. It owns no clock, socket, thread or lock, and allocates nothing per
@@ -28,8 +29,12 @@ mod lease;
 mod loss;
 mod output;
 mod owner;
+mod pace;
+mod prr;
+mod rack;
 mod rcv;
 mod rtt;
+mod scoreboard;
 mod send_buffer;
 mod setting;
 mod snd;

@@ -124,6 +124,7 @@ impl Connection {
         }
         let room = self.segment_room(options);
         self.plan_resend(room)
+            .or_else(|| self.plan_loss_probe(room))
             .or_else(|| self.plan_text(room))
             .or_else(|| self.plan_window_probe())
             .or_else(|| self.plan_repeat())
@@ -133,27 +134,47 @@ impl Connection {
     /// What is taken for lost. The first unacknowledged segment leaves whatever the windows say;
     /// what follows it as they allow.
     fn plan_resend(&self, room: u32) -> Option<Leaving> {
-        let resend = self.recovery.resend?;
+        let (seq, end) = self.recovery.next_lost()?;
         let text_end = self.snd.text_end();
-        let text_left =
-            if resend.next.before(text_end) { text_end.offset_from(resend.next) } else { 0 };
-        let first = resend.next == self.snd.una;
+        let text_stop = if end.after(text_end) { text_end } else { end };
+        let text_left = if seq.before(text_stop) { text_stop.offset_from(seq) } else { 0 };
+        let first = seq == self.snd.una;
         let allowed = if first {
             self.snd.wnd.max(1)
         } else {
-            let out = resend.next.offset_from(self.snd.una);
-            self.congestion.cwnd().min(self.snd.wnd).saturating_sub(out)
+            let window_left = self.snd.wnd.saturating_sub(seq.offset_from(self.snd.una));
+            self.congestion_left().min(window_left)
         };
         let len = text_left.min(room).min(allowed);
-        let fin = self.snd.fin_sent() && resend.next + len == text_end;
+        let fin = self.snd.fin_sent() && end.after(text_end) && seq + len == text_end;
         let worthwhile = fin || (len > 0 && (first || len == text_left.min(room)));
-        worthwhile.then_some(Leaving { reason: Reason::Resend, seq: resend.next, len, fin })
+        worthwhile.then_some(Leaving { reason: Reason::Resend, seq, len, fin })
+    }
+
+    /// A tail loss probe: new text, if the peer has room for it; or the last segment again. RFC
+    /// 8985, section 7.3.
+    fn plan_loss_probe(&self, room: u32) -> Option<Leaving> {
+        if !self.recovery.probe.due || self.snd.flight() == 0 {
+            return None;
+        }
+        let unsent = self.unsent();
+        let len = unsent.min(room).min(self.window_left());
+        if !self.is_held() && self.state().may_send_text() && len > 0 {
+            let fin = self.snd.fin.is_some() && len == unsent;
+            return Some(Leaving { reason: Reason::Fresh, seq: self.snd.nxt, len, fin });
+        }
+        let last = self.recovery.probe.last();
+        let seq = if last.before(self.snd.una) { self.snd.una } else { last };
+        let text_end = self.snd.text_end();
+        let text_left = if seq.before(text_end) { text_end.offset_from(seq) } else { 0 };
+        let len = text_left.min(room);
+        let fin = self.snd.fin_sent() && len == text_left;
+        Some(Leaving { reason: Reason::Resend, seq, len, fin })
     }
 
     /// New text, and the FIN behind the last of it.
     fn plan_text(&self, room: u32) -> Option<Leaving> {
-        let held = self.timers.is_armed(Timer::Pace);
-        if held || !self.state().may_send_text() || self.recovery.resend.is_some() {
+        if self.is_held() || !self.state().may_send_text() || self.recovery.next_lost().is_some() {
             return None;
         }
         let unsent = self.unsent();
@@ -207,10 +228,11 @@ impl Connection {
         if leaving.len == 0 {
             self.lease.on_bare_sent(self.rcv.nxt);
         }
+        let is_probe = self.recovery.probe.due;
         match leaving.reason {
             Reason::Reset { .. } => self.pending.reset = None,
             Reason::Syn => self.on_syn_leaving(now),
-            Reason::Resend => self.on_resend_leaving(now, leaving),
+            Reason::Resend => self.on_resend_leaving(now, leaving, stats),
             Reason::Fresh => self.on_text_leaving(now, leaving),
             Reason::WindowProbe => {
                 self.pending.window_probe = false;
@@ -223,6 +245,9 @@ impl Connection {
             }
             Reason::Keepalive => self.pending.keepalive = false,
             Reason::Ack => {}
+        }
+        if is_probe && matches!(leaving.reason, Reason::Resend | Reason::Fresh) {
+            self.on_probe_sent(now, leaving.reason == Reason::Resend, stats);
         }
     }
 
@@ -252,17 +277,14 @@ impl Connection {
         self.timers.stop(Timer::Persist);
         self.snd.nxt = leaving.end();
         self.snd.max = self.snd.nxt;
-        self.recovery.time(self.snd.nxt, now);
-        self.congestion.on_sent(leaving.len, self.snd.flight());
-        self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
+        self.on_first_sending(now, leaving.seq);
+        self.congestion.on_sent(leaving.len, self.pipe());
         self.note_text_leaving(now, leaving);
     }
 
-    fn on_resend_leaving(&mut self, now: Instant, leaving: &Leaving) {
+    fn on_resend_leaving(&mut self, now: Instant, leaving: &Leaving, stats: &mut Stats) {
         self.congestion.on_resent(leaving.len);
-        self.recovery.resent_to(leaving.end());
-        self.recovery.stop_timing();
-        self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
+        self.on_resending(now, leaving.seq, leaving.end(), stats);
         self.note_text_leaving(now, leaving);
     }
 
@@ -438,41 +460,14 @@ impl Connection {
     /// (RFC 3042).
     fn congestion_left(&self) -> u32 {
         let extra = self.recovery.limited_transmit() * u32::from(self.snd.mss);
-        self.congestion.cwnd().saturating_add(extra).saturating_sub(self.snd.flight())
-    }
-
-    /// Text follows a pause in which nothing was out.
-    fn restart_after_idle(&mut self, now: Instant) {
-        if self.snd.flight() == 0 && self.unsent() > 0 && now > self.text_sent_at {
-            self.congestion.on_idle(now, self.rtt.srtt().unwrap_or_default());
-        }
-    }
-
-    /// New text waits until it is due.
-    fn pace(&mut self, now: Instant) {
-        if self.unsent() == 0 || self.timers.is_armed(Timer::Pace) {
-            return;
-        }
-        let srtt = self.rtt.srtt().unwrap_or_default();
-        if let Some(due) = self.congestion.next_send(now, srtt) {
-            self.timers.set(Timer::Pace, due);
-        }
-    }
-
-    /// New text waits as long as a retransmission would.
-    pub(super) fn hold_text(&mut self, now: Instant) {
-        let until = now + self.rtt.rto();
-        self.timers.set(Timer::Pace, until);
-        if self.snd.flight() > 0 {
-            self.timers.set(Timer::Retransmit, until);
-        }
+        self.congestion.cwnd().saturating_add(extra).saturating_sub(self.pipe())
     }
 
     /// Text is unsent, nothing is out and nothing may leave: only a timer can go on. RFC 9293,
     /// section 3.8.6.1.
     fn arm_persist(&mut self, now: Instant) {
         let stuck = self.state().may_send_text() && self.unsent() > 0 && self.snd.flight() == 0;
-        if stuck && !self.timers.is_armed(Timer::Pace) {
+        if stuck && !self.is_held() {
             self.timers
                 .set_if_stopped(Timer::Persist, now + self.rtt.backed_off(self.persist_backoff));
         }

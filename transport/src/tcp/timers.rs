@@ -5,8 +5,13 @@ use crate::time::Instant;
 /// What a connection can wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Timer {
+    /// Silence after what was sent last: RFC 8985, section 7.2. Before the next, with which it may
+    /// be due at one time.
+    LossProbe,
     /// Text, SYN or FIN unacknowledged: RFC 6298, section 5.
     Retransmit,
+    /// Something was overtaken and has time to come: RFC 8985, section 6.2, step 5.
+    Reordering,
     /// Text unsent because of the peer's window: RFC 9293, section 3.8.6.1.
     Persist,
     /// An acknowledgement held back: RFC 9293, section 3.8.6.3.
@@ -24,8 +29,10 @@ pub(super) enum Timer {
 }
 
 impl Timer {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
+        Self::LossProbe,
         Self::Retransmit,
+        Self::Reordering,
         Self::Persist,
         Self::DelayedAck,
         Self::Pace,
@@ -61,6 +68,11 @@ impl TimerTable {
         if !self.is_armed(timer) {
             self.set(timer, due);
         }
+    }
+
+    /// Arms `timer`, no later than `other` is due.
+    pub(super) fn set_before(&mut self, timer: Timer, due: Instant, other: Timer) {
+        self.set(timer, due.min(self.due[other as usize]));
     }
 
     /// Disarms `timer`.

@@ -325,7 +325,7 @@ fn a_timeout_that_comes_early_does_nothing() {
     }
     pair.client.handle_timeout(due);
     assert_eq!(packets_of(&mut pair.client, due).len(), 1, "the text again");
-    assert_eq!(pair.client.stats().timeouts, 1);
+    assert_eq!(pair.client.stats().retrans_segs, 1);
 }
 
 #[test]

@@ -117,11 +117,11 @@ struct Unvalidated {
 
 /// What a reduction has changed.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code, reason = "the caller is the detection of spurious losses")]
 struct Before {
     cwnd: u32,
     ssthresh: u32,
     controller: Controller,
+    reduced_to: Option<SeqNumber>,
 }
 
 impl CongestionWindow {
@@ -210,10 +210,11 @@ impl CongestionWindow {
     /// Data was lost, as acknowledgements tell: RFC 5681, section 3.2; RFC 9438, section 4.6. Does
     /// nothing if what was out was answered for already.
     pub(in crate::tcp) fn on_congestion_event(&mut self, event: &Congested) {
+        self.remember();
         if self.reduced_to.is_some_and(|end| event.una.before(end)) {
             return;
         }
-        self.remember(event);
+        self.answer_for(event);
         let used = self.used_unvalidated(event.flight);
         self.unvalidated = used.map(|used| Unvalidated { used, resent: 0 });
         let ssthresh = self.reduced(event.flight, used);
@@ -232,7 +233,9 @@ impl CongestionWindow {
             return false;
         }
         let was_least = self.cwnd <= self.mss;
-        self.remember(event);
+        self.answer_for(event);
+        // What routers have said is never needless: nothing from before it comes back.
+        self.before = None;
         let used = self.used_unvalidated(event.flight);
         let ssthresh = self.reduced(event.flight, used);
         self.cwnd = ssthresh.clamp(self.mss, CWND_MAX);
@@ -253,7 +256,8 @@ impl CongestionWindow {
         if first {
             let again = self.reduced_to.is_some_and(|end| event.una.before(end));
             let flight = if again { event.flight.min(self.ssthresh) } else { event.flight };
-            self.remember(event);
+            self.remember();
+            self.answer_for(event);
             let ssthresh = self.controller.on_rto(self.window(), flight);
             self.ssthresh = ssthresh.max(2 * self.mss);
         }
@@ -264,15 +268,15 @@ impl CongestionWindow {
 
     /// The last reduction was needless: what it changed is as before, unless cwnd has passed that
     /// since. RFC 9438, section 4.9.
-    #[allow(dead_code, reason = "the caller is the detection of spurious losses")]
     pub(in crate::tcp) fn undo(&mut self, now: Instant) {
+        self.unvalidated = None;
         let Some(before) = self.before.take().filter(|before| self.cwnd < before.cwnd) else {
             return;
         };
         self.cwnd = before.cwnd;
         self.ssthresh = before.ssthresh;
         self.controller = before.controller;
-        self.reduced_to = None;
+        self.reduced_to = before.reduced_to;
         self.controller.on_pause(now);
     }
 
@@ -299,6 +303,11 @@ impl CongestionWindow {
         }
         self.validation.reset();
         self.cwnd = self.ssthresh.min(flight.max(self.mss).saturating_add(self.mss));
+    }
+
+    /// cwnd, for as long as recovery itself decides: RFC 6937, RFC 5682.
+    pub(in crate::tcp) fn set_cwnd(&mut self, bytes: u32) {
+        self.cwnd = bytes.clamp(self.mss, CWND_MAX);
     }
 
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
@@ -366,11 +375,15 @@ impl CongestionWindow {
     }
 
     /// Keeps what a reduction is about to change.
-    fn remember(&mut self, event: &Congested) {
-        let Self { cwnd, ssthresh, controller, .. } = *self;
+    fn remember(&mut self) {
+        let Self { cwnd, ssthresh, controller, reduced_to, .. } = *self;
+        self.before = Some(Before { cwnd, ssthresh, controller, reduced_to });
+    }
+
+    /// All that is out is answered for by the reduction that follows, and the peer is to hear of it.
+    fn answer_for(&mut self, event: &Congested) {
         self.reduced_to = Some(event.nxt);
         self.cwr_due = true;
-        self.before = Some(Before { cwnd, ssthresh, controller });
     }
 
     fn grow(&mut self, bytes: u32) {

@@ -7,6 +7,7 @@ use crate::wire::{Segment, SeqNumber};
 use super::super::congestion::Congested;
 use super::super::connection::Connection;
 use super::super::event::{CloseReason, Mark};
+use super::super::loss::Delivery;
 use super::super::state::State;
 use super::super::timers::Timer;
 use super::super::{byte_len, sequence_len};
@@ -28,12 +29,18 @@ impl Connection {
             return Err(Discard::Challenge);
         }
         self.on_heard(now, seg);
-        let sacked = self.take_sack(seg);
         self.take_ece(now, seg);
+        let echo = seg.options.timestamps.map(|ts| ts.echo);
+        let mut delivery = Delivery::new(echo);
+        delivery.dsack = self.reported_duplicate(seg);
         if seg.ack.after(self.snd.una) {
-            self.advance_una(now, seg);
-        } else {
-            self.check_duplicate(seg, sacked, stats);
+            self.advance_una(now, seg, &mut delivery);
+        }
+        self.take_sack(now, seg, &mut delivery);
+        delivery.duplicate = delivery.acked == 0 && self.is_duplicate(seg);
+        self.on_acknowledgement(now, &mut delivery, stats);
+        if delivery.acked > 0 {
+            self.on_progress(now);
         }
         self.take_window(now, seg);
         self.check_answer(seg);
@@ -48,14 +55,14 @@ impl Connection {
         }
         self.snd.una = self.snd.iss + 1;
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window) << self.snd.shift);
-        self.on_new_ack(now, 0, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_syn_acked(now, seg.options.timestamps.map(|ts| ts.echo));
         self.enter(now, State::Established);
         Ok(())
     }
 
     /// SEG.ACK is above SND.UNA: what it covers has arrived.
-    fn advance_una(&mut self, now: Instant, seg: &Segment<'_>) {
-        let acked = seg.ack.offset_from(self.snd.una);
+    fn advance_una(&mut self, now: Instant, seg: &Segment<'_>, delivery: &mut Delivery) {
+        delivery.acked = seg.ack.offset_from(self.snd.una);
         let text = byte_len(self.text_within(seg.ack));
         self.send_buffer.release(text);
         self.figures.bytes_acked += u64::from(sequence_len(text));
@@ -64,8 +71,7 @@ impl Connection {
             // The byte of a window probe was taken.
             self.snd.nxt = seg.ack;
         }
-        self.on_new_ack(now, acked, seg.options.timestamps.map(|ts| ts.echo));
-        self.on_progress(now);
+        self.deliver_acked(now, delivery);
     }
 
     /// Bytes of text from SND.UNA up to `ack`: without our FIN.
@@ -101,39 +107,59 @@ impl Connection {
         }
     }
 
-    /// A duplicate acknowledgement, by the definition of RFC 5681, section 2; or by that of RFC
-    /// 6675, section 2, if it reports text above SND.UNA: then the window field does not matter.
-    fn check_duplicate(&mut self, seg: &Segment<'_>, sacked: bool, stats: &mut Stats) {
+    /// A duplicate acknowledgement, by the definition of RFC 5681, section 2. Whoever answers our
+    /// probes of a closed window repeats itself too, and reports no loss.
+    fn is_duplicate(&self, seg: &Segment<'_>) -> bool {
         let window = u32::from(seg.window) << self.snd.shift;
-        let repeats = seg.ack == self.snd.una
+        seg.ack == self.snd.una
             && self.snd.flight() > 0
             && seg.text.is_empty()
             && !seg.flags.fin
-            && (sacked || window == self.snd.wnd);
-        // Whoever answers our probes of a closed window repeats itself too, and reports no loss.
-        if repeats && window > 0 {
-            self.on_duplicate_ack(sacked, stats);
+            && window == self.snd.wnd
+            && window > 0
+    }
+
+    /// Takes in what the segment reports above SND.UNA, in the order of the numbers, as it left.
+    /// What lies outside of what is out is ignored.
+    fn take_sack(&mut self, now: Instant, seg: &Segment<'_>, delivery: &mut Delivery) {
+        if !self.sack_permitted || seg.options.sack.is_empty() {
+            return;
+        }
+        let (una, nxt) = (self.snd.una, self.snd.nxt);
+        let is_ours = |(left, right): &(SeqNumber, SeqNumber)| {
+            left.before(*right)
+                && left.at_or_after(seg.ack)
+                && left.at_or_after(una)
+                && right.at_or_before(nxt)
+        };
+        let mut reached = una;
+        for _ in 0..seg.options.sack.len() {
+            let blocks = seg.options.sack.iter().filter(is_ours);
+            let above = blocks.filter(|(left, _)| left.at_or_after(reached));
+            let Some(block) = above.min_by_key(|(left, _)| left.offset_from(una)) else { return };
+            self.lease.on_sack(block.1);
+            self.deliver_sacked(now, delivery, block);
+            reached = block.0 + 1;
         }
     }
 
-    /// Whether the segment reports text above what it acknowledges; what lies outside our numbers
-    /// is ignored.
-    fn take_sack(&mut self, seg: &Segment<'_>) -> bool {
+    /// The duplicate that the first block reports: it lies below the acknowledgement, or inside the
+    /// second block. RFC 2883, section 4.
+    fn reported_duplicate(&self, seg: &Segment<'_>) -> Option<(SeqNumber, SeqNumber)> {
         if !self.sack_permitted {
-            return false;
+            return None;
         }
-        let mut above = false;
-        for (left, right) in seg.options.sack.iter() {
-            let ours = left.before(right)
-                && left.at_or_after(seg.ack)
-                && left.at_or_after(self.snd.una)
-                && right.at_or_before(self.snd.max);
-            if ours {
-                self.lease.on_sack(right);
-                above = true;
-            }
+        let mut blocks = seg.options.sack.iter();
+        let (left, right) = blocks.next()?;
+        let oldest = self.snd.una - self.snd.max_wnd;
+        if !left.before(right) || right.after(self.snd.nxt) || left.before(oldest) {
+            return None;
         }
-        above
+        let is_below = right.at_or_before(seg.ack);
+        let is_inside = blocks
+            .next()
+            .is_some_and(|(from, to)| left.at_or_after(from) && right.at_or_before(to));
+        (is_below || is_inside).then_some((left, right))
     }
 
     /// The peer reports congestion on our way to it: RFC 3168, section 6.1.2. If the window cannot
@@ -163,7 +189,7 @@ impl Connection {
         }
         self.persist_backoff = 0;
         if was_closed {
-            self.recovery.on_window_opened(self.snd.una);
+            self.recovery.on_window_opened();
         }
         if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
             self.pending.window_probe = false;

@@ -75,7 +75,7 @@ impl Connection {
     fn complete_active_open(&mut self, now: Instant, seg: &Segment<'_>) {
         self.snd.una = seg.ack;
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window));
-        self.on_new_ack(now, 0, seg.options.timestamps.map(|ts| ts.echo));
+        self.on_syn_acked(now, seg.options.timestamps.map(|ts| ts.echo));
         self.acks.demand();
         self.enter(now, State::Established);
     }

@@ -199,7 +199,17 @@ fn sack_arithmetic_at_2_31() {
 
 #[test]
 fn a_lost_tail_is_recovered_by_the_timer() {
-    let mut pair = Pair::established(Config::default(), Config::default(), 5);
+    assert_eq!(lost_tail(Config { sack: false, ..Config::default() }), (1, 0));
+}
+
+#[test] // RFC 8985, section 7
+fn a_lost_tail_is_recovered_by_a_probe() {
+    assert_eq!(lost_tail(Config::default()), (0, 1));
+}
+
+/// Timeouts and probes after the last of five segments was lost.
+fn lost_tail(config: Config) -> (u64, u64) {
+    let mut pair = Pair::established(config, config, 5);
     pair.client.to_write = bytes(0, 5_000);
     let mut lost = false;
     pair.fates = Box::new(move |way, _, owned| {
@@ -209,8 +219,8 @@ fn a_lost_tail_is_recovered_by_the_timer() {
     });
     pair.run_for(SECOND);
     assert_eq!(pair.server().received.len(), 5_000);
-    assert_eq!(pair.client.stats.timeouts, 1);
     assert_eq!(pair.client.stats.retrans_segs, 1);
+    (pair.client.stats.timeouts, pair.client.stats.tlp_probes)
 }
 
 #[test]
