@@ -194,8 +194,11 @@ fn unacceptable_segments_are_acknowledged_and_dropped() {
         "
         +0.000 <  .  70001:70101(100) ack 1          # beyond the window
         +0.000 >  .  1:1(0) ack 1
-        +0.001 <  .  -99:1(100) ack 1                # all old
-        +0.000 >  .  1:1(0) ack 1
+        +0.000 <  .  1:101(100) ack 1
+        +0.000 >  .  1:1(0) ack 101
+        +0.000 read 100
+        +0.001 <  .  1:101(100) ack 1                # all old
+        +0.000 >  .  1:1(0) ack 101 <sack 1:101>     # RFC 2883
         +0.000 read empty
         +0.000 =  ESTABLISHED
         ",
@@ -209,7 +212,7 @@ fn a_segment_that_is_partly_old_is_trimmed() {
         +0.000 <  .  1:101(100) ack 1
         +0.000 >  .  1:1(0) ack 101
         +0.000 <  .  51:201(150) ack 1
-        +0.000 >  .  1:1(0) ack 201
+        +0.000 >  .  1:1(0) ack 201 <sack 51:101>    # RFC 2883
         +0.000 read 200
         ",
     );

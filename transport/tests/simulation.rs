@@ -2,7 +2,7 @@
 //! connection ends, and nothing is left (TCP.md, section 2).
 //!
 //! A failure names its seed; `WHARF_SEED=n cargo nextest run --test simulation` runs that one
-//! alone.
+//! alone, `WHARF_SEED=n-m` so many more.
 
 use std::net::SocketAddr;
 
@@ -180,6 +180,10 @@ fn tcp_config(prng: &mut Prng) -> tcp::Config {
 
 impl World {
     fn new(seed: u64) -> Self {
+        Self::with(seed, tcp_config)
+    }
+
+    fn with(seed: u64, tcp: impl Fn(&mut Prng) -> tcp::Config) -> Self {
         let mut prng = Prng::new(seed);
         let ipv4 = prng.below(2) == 0;
         let (near, far) =
@@ -191,7 +195,7 @@ impl World {
                 port_range: 32_768..=60_999,
                 connections_max: 10,
                 time_wait_max: 10,
-                tcp: tcp_config(&mut prng),
+                tcp: tcp(&mut prng),
             };
             let mut bytes = [secret; Secrets::LEN];
             bytes[..8].copy_from_slice(&prng.next_u64().to_le_bytes());
@@ -329,10 +333,10 @@ impl World {
 /// The seed asked for, or all.
 #[expect(clippy::disallowed_methods, reason = "a test's own switch, read at one place")]
 fn seeds() -> Vec<u64> {
-    match std::env::var("WHARF_SEED").map(|seed| seed.parse()) {
-        Ok(Ok(seed)) => vec![seed],
-        _ => (1..=SEEDS).collect(),
-    }
+    let Ok(wanted) = std::env::var("WHARF_SEED") else { return (1..=SEEDS).collect() };
+    let (first, last) = wanted.split_once('-').unwrap_or((&wanted, &wanted));
+    let number = |text: &str| text.parse::<u64>().expect("WHARF_SEED=n or n-m");
+    (number(first)..=number(last)).collect()
 }
 
 #[test]
@@ -368,7 +372,7 @@ fn a_seed_replays_to_the_packet() {
 
 /// A world with one network both ways, and `bytes` from client to server.
 fn transfer(faults: Faults, bytes: usize) -> World {
-    let mut world = World::new(1);
+    let mut world = World::with(1, |_| tcp::Config::default());
     for link in &mut world.links {
         link.set_faults(faults);
     }
@@ -433,4 +437,34 @@ fn a_network_that_breaks_ends_every_connection() {
         assert!(was_done || world.now > break_at, "seed {seed}: time has passed");
         world.assert_nothing_left();
     }
+}
+
+/// What a transfer of `bytes` took: time, timeouts, and segments sent again.
+fn cost(faults: Faults, bytes: usize) -> (Duration, u64, u64) {
+    let mut world = transfer(faults, bytes);
+    let start = world.now;
+    while world.ends[1].read.bytes < bytes {
+        world.turn();
+        world.now = world.next_time().expect("something is under way").max(world.now);
+    }
+    assert_eq!(world.ends[0].written, world.ends[1].read, "the stream came whole");
+    let stats = world.stacks[0].stats();
+    (world.now.since(start), stats.timeouts, stats.retrans_segs)
+}
+
+/// Bytes of the transfer below: few in every run, 64 MiB by hand.
+#[expect(clippy::disallowed_methods, reason = "a test's own switch, read at one place")]
+fn transfer_bytes() -> usize {
+    std::env::var("WHARF_BYTES").ok().and_then(|bytes| bytes.parse().ok()).unwrap_or(4 << 20)
+}
+
+#[test]
+fn two_percent_of_loss_both_ways_are_mended_without_timeouts() {
+    let delay = Duration::from_millis(10);
+    let faults = Faults { delay, loss: Chance::percent(2), ..Faults::default() };
+    let bytes = transfer_bytes();
+    let (took, timeouts, resent) = cost(faults, bytes);
+    println!("{bytes} bytes took {took:?}, {timeouts} timeouts, {resent} segments sent again");
+    let mebibytes = u64::try_from(bytes >> 20).expect("small");
+    assert!(timeouts <= mebibytes / 4, "{timeouts} timeouts");
 }

@@ -148,6 +148,16 @@ impl Assembler {
         })
     }
 
+    /// The first part of `len` bytes at `offset` after the first byte missing that has come early
+    /// before, as distances from there.
+    pub(super) fn overlap(&self, offset: u32, len: u32) -> Option<(u32, u32)> {
+        let start = self.next + u64::from(offset);
+        let end = start + u64::from(len);
+        let range = self.early.iter().find(|range| range.end > start && range.start < end)?;
+        let distance = |place: u64| u32::try_from(place - self.next).expect("within the window");
+        Some((distance(range.start.max(start)), distance(range.end.min(end))))
+    }
+
     /// Notes the early range `[start, end)`, joined with those that it touches. False if there is
     /// no place for one more.
     fn note_early(&mut self, start: u64, end: u64) -> bool {

@@ -86,6 +86,15 @@ impl Leaving {
         Self { reason, seq, len: 0, fin: false }
     }
 
+    /// Whether the peer takes its acknowledgement: it drops what stands before its window,
+    /// acknowledgement and all, and a SYN's and a reset's say something else.
+    fn gives_ack(&self) -> bool {
+        match self.reason {
+            Reason::Resend | Reason::Fresh | Reason::WindowProbe | Reason::Ack => true,
+            Reason::Reset { .. } | Reason::Syn | Reason::Repeat | Reason::Keepalive => false,
+        }
+    }
+
     /// Number after its last.
     fn end(&self) -> SeqNumber {
         self.seq + self.len + u32::from(self.fin)
@@ -306,6 +315,9 @@ impl Connection {
             | Reason::Keepalive
             | Reason::Ack => false,
         };
+        if self.rcv.duplicate.is_some() && leaving.gives_ack() {
+            stats.dsack_sent += 1;
+        }
         self.figures.segs_out += 1;
         self.figures.bytes_sent += u64::from(leaving.len);
         self.figures.data_segs_out += u64::from(leaving.len > 0);
@@ -355,6 +367,7 @@ impl Connection {
                 self.acks.on_sent(ack);
             }
             self.timers.stop(Timer::DelayedAck);
+            self.rcv.duplicate = None;
         }
         Segment { seq: leaving.seq, ack, flags, window, urgent: 0, options, ecn, text: Text::EMPTY }
     }
@@ -411,13 +424,16 @@ impl Connection {
     fn options(&self, now: Instant) -> Options {
         let timestamps = self.timestamps.as_ref().map(|state| state.option(now));
         let mut sack = SackBlocks::default();
+        if let Some((left, right)) = self.rcv.duplicate {
+            sack.push(left, right);
+        }
         if self.sack_permitted && self.assembler.has_early() {
             let most = if timestamps.is_some() {
                 SACK_BLOCKS_BESIDE_TIMESTAMPS
             } else {
                 crate::wire::options::SACK_BLOCKS_MAX
             };
-            for (left, right) in self.assembler.early_ranges(most) {
+            for (left, right) in self.assembler.early_ranges(most - sack.len()) {
                 sack.push(self.rcv.nxt + left, self.rcv.nxt + right);
             }
         }

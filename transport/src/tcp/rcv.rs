@@ -26,6 +26,8 @@ pub(super) struct Rcv {
     pub(super) shift: u8,
     /// Number of the peer's FIN, once a segment that carries it came, in order or early.
     pub(super) fin: Option<SeqNumber>,
+    /// What came twice, until it is reported: RFC 2883.
+    pub(super) duplicate: Option<(SeqNumber, SeqNumber)>,
     /// Size of the receive buffer in bytes.
     pub(super) capacity: u32,
     /// Largest text that one segment of the peer may carry: the MSS we announced.
@@ -36,7 +38,16 @@ impl Rcv {
     /// Before the peer's SYN has come.
     pub(super) const fn new(capacity: u32, mss: u16, shift: u8) -> Self {
         let none = SeqNumber::new(0);
-        Self { irs: none, nxt: none, edge: none, shift, fin: None, capacity, mss: mss as u32 }
+        Self {
+            irs: none,
+            nxt: none,
+            edge: none,
+            shift,
+            fin: None,
+            duplicate: None,
+            capacity,
+            mss: mss as u32,
+        }
     }
 
     /// The peer's SYN: RCV.NXT is the number after it; the window is what our own SYN offers.

@@ -88,6 +88,7 @@ impl Connection {
             self.pending.syn = true;
             return Err(Discard::Done);
         }
+        self.note_old_text(seg);
         Err(Discard::Unacceptable { has_text: carries_text(seg) })
     }
 

@@ -28,6 +28,7 @@ impl Connection {
         if text.is_empty() {
             // Old, or beyond a closed window: a probe, which is answered at once.
             if !seg.text.is_empty() {
+                self.note_old_text(seg);
                 self.acks.demand();
             }
         } else {
@@ -38,6 +39,7 @@ impl Connection {
             if self.ecn.on_text(seg) {
                 self.acks.demand();
             }
+            self.note_duplicate(seg, offset, sequence_len(text.len()));
             self.take_text(now, offset, text, stats);
         }
         self.note_fin(seg);
@@ -130,6 +132,30 @@ impl Connection {
                 self.acks.on_early();
             }
         }
+    }
+
+    /// Notes the first part of the text that came before, to be reported at once: RFC 2883, section
+    /// 4.2.
+    fn note_duplicate(&mut self, seg: &Segment<'_>, offset: u32, len: u32) {
+        if seg.seq.before(self.rcv.nxt) {
+            return self.note_old_text(seg);
+        }
+        let overlap = self.assembler.overlap(offset, len).filter(|_| self.sack_permitted);
+        if let Some((left, right)) = overlap {
+            self.rcv.duplicate = Some((self.rcv.nxt + left, self.rcv.nxt + right));
+            self.acks.demand();
+        }
+    }
+
+    /// Notes the part of the text that stands before RCV.NXT: RFC 2883, section 4.1.
+    pub(super) fn note_old_text(&mut self, seg: &Segment<'_>) {
+        if !self.sack_permitted || seg.text.is_empty() || !seg.seq.before(self.rcv.nxt) {
+            return;
+        }
+        let end = seg.seq + sequence_len(seg.text.len());
+        let end = if end.after(self.rcv.nxt) { self.rcv.nxt } else { end };
+        self.rcv.duplicate = Some((seg.seq, end));
+        self.acks.demand();
     }
 
     /// Notes where the peer's FIN stands, if all text before it was inside the window. The first
