@@ -475,7 +475,7 @@ impl Connection {
     /// Bytes that congestion control still allows; two segments more after the first duplicates
     /// (RFC 3042).
     fn congestion_left(&self) -> u32 {
-        let extra = self.recovery.limited_transmit() * u32::from(self.snd.mss);
+        let extra = self.limited_transmit() * u32::from(self.snd.mss);
         self.congestion.cwnd().saturating_add(extra).saturating_sub(self.pipe())
     }
 

@@ -90,6 +90,13 @@ impl Rack {
         self.degree
     }
 
+    /// A round trip was measured: it stands for RACK.rtt until something is delivered.
+    pub(super) fn on_round_trip(&mut self, rtt: Duration) {
+        if self.latest.is_none() {
+            self.rtt = rtt;
+        }
+    }
+
     /// Steps 2 and 3: `sent` has been delivered. Call in ascending order of the numbers.
     ///
     /// `is_ambiguous` says that the timestamp echoed with a segment sent twice is that of an

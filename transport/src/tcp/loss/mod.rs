@@ -266,7 +266,7 @@ impl Connection {
         if self.snd.flight() == 0 {
             self.timers.stop(Timer::Retransmit);
             self.timers.stop(Timer::Reordering);
-            self.stop_probing();
+            self.put_off_probing();
         } else {
             self.timers.set(Timer::Retransmit, now + self.rtt.rto());
         }
@@ -335,6 +335,7 @@ impl Connection {
         };
         if let Some(rtt) = rtt {
             self.rtt.on_sample(rtt);
+            self.recovery.rack.on_round_trip(rtt);
             self.recovery.probe.on_round_trip();
         }
         rtt

@@ -13,16 +13,15 @@ use super::{Delivery, Phase, Recovery};
 /// Duplicates that mean a loss: RFC 5681, section 3.2.
 pub(super) const DUPLICATES: u8 = 3;
 
-impl Recovery {
+impl Connection {
     /// Segments beyond cwnd that the first two duplicates allow: RFC 3042. With SACK what was
     /// reported has left the pipe, which makes the same room.
     pub(in crate::tcp) fn limited_transmit(&self) -> u32 {
-        let waiting = self.phase != Phase::Fast && self.scoreboard.lost() == 0;
-        if waiting { u32::from(self.duplicates.min(2)) } else { 0 }
+        let Recovery { phase, scoreboard, duplicates, .. } = &self.recovery;
+        let waiting = !self.sack_permitted && *phase != Phase::Fast && scoreboard.lost() == 0;
+        if waiting { u32::from((*duplicates).min(2)) } else { 0 }
     }
-}
 
-impl Connection {
     pub(super) fn recover_by_duplicates(
         &mut self,
         now: Instant,

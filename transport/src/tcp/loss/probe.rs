@@ -111,9 +111,14 @@ impl Connection {
         self.timers.set(Timer::Retransmit, now + self.rtt.rto());
     }
 
-    /// TLP_init(), when a recovery begins; and when nothing is out any more.
+    /// TLP_init(), when a recovery begins.
     pub(super) fn stop_probing(&mut self) {
         self.recovery.probe.end = None;
+        self.put_off_probing();
+    }
+
+    /// Nothing is out any more. What became of the last probe is still to be heard.
+    pub(super) fn put_off_probing(&mut self) {
         self.recovery.probe.due = false;
         self.timers.stop(Timer::LossProbe);
     }

@@ -25,6 +25,7 @@ impl Connection {
         }
         self.judge_probe(delivery, stats);
         self.judge_duplicate(now, delivery, stats);
+        let was_reducing = self.recovery.phase == Phase::Fast;
         self.end_recovery_if_over();
         let found = self.detect_losses(now, stats);
         if found && self.recovery.phase == Phase::Open {
@@ -32,7 +33,7 @@ impl Connection {
         }
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(delivery.bytes, delivery.acked > 0 && !found);
-        } else if delivery.acked > 0 {
+        } else if delivery.acked > 0 && !was_reducing {
             self.grow_window(now, delivery);
         }
         if delivery.acked > 0 || delivery.sacked {
