@@ -56,6 +56,9 @@ impl Connection {
     fn detect_losses(&mut self, now: Instant, stats: &mut Stats) -> bool {
         let window = self.reordering_window();
         let Recovery { scoreboard, rack, .. } = &mut self.recovery;
+        // Originals left in the order of their numbers: after the first that nothing sent later has
+        // overtaken there is nothing to find.
+        let only_originals = scoreboard.resent() == 0;
         let mut wait_until: Option<Instant> = None;
         let found = scoreboard.judge(|sent| match rack.lost_at(sent, window) {
             Some(at) if at <= now => {
@@ -66,6 +69,7 @@ impl Connection {
                 wait_until = Some(wait_until.map_or(at, |until| until.max(at)));
                 Verdict::InFlight
             }
+            None if only_originals => Verdict::AndAllBeyond,
             None => Verdict::InFlight,
         });
         match wait_until {
