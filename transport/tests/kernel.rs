@@ -180,13 +180,16 @@ fn echo_by_kernel(host: &mut Host, gateway: &str) {
     let now = host.now();
     let id = host.stack.connect(now, remote).expect("a free port");
     let mut echo = Echo::asks(id);
+    let mut ecn = false;
     host.run(&mut |stack, now, events| {
         let over = ended(events, id);
+        ecn |= stack.info(now, id).is_ok_and(|info| info.ecn);
         if !over {
             echo.turn(stack, now);
         }
         over
     });
+    assert_eq!(ecn, host.stack.config().tcp.ecn, "the kernel agrees if we offer");
     assert_eq!((echo.written, echo.read), (BYTES, BYTES));
     let copied = server.join().expect("the thread does not panic").expect("the echo");
     assert_eq!(copied, u64::try_from(BYTES).expect("small"));
@@ -218,6 +221,21 @@ fn each_extension_can_be_left_out() {
         tcp::Config { timestamps: false, sack: false, window_scale: false, ..all },
     ] {
         let mut host = Host::with(1_500, config);
+        for gateway in GATEWAYS {
+            echo_by_kernel(&mut host, gateway);
+        }
+        assert_no_errors(host.stack.stats());
+    }
+}
+
+#[test] // RFC 3168: the kernel agrees to an offer, by its default
+fn ecn_is_agreed_on_with_the_kernel() {
+    if !inside("ecn_is_agreed_on_with_the_kernel") {
+        return;
+    }
+    for congestion in [tcp::Congestion::Cubic, tcp::Congestion::Reno] {
+        let mut host =
+            Host::with(1_500, tcp::Config { ecn: true, congestion, ..tcp::Config::default() });
         for gateway in GATEWAYS {
             echo_by_kernel(&mut host, gateway);
         }
