@@ -7,7 +7,7 @@ use support::script::Script;
 use wharf_transport::tcp::Congestion;
 use wharf_transport::time::Duration;
 
-/// Connected, both sides with ECN; one segment of ours and its acknowledgement have passed.
+/// Connected, both sides with ECN.
 const CONNECTED: &str = "
 +0.000 connect
 +0.000 >  SEW 0:0(0)

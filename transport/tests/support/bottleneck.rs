@@ -179,7 +179,7 @@ impl Bottleneck {
         self.transmit(End::Receiver);
     }
 
-    /// Flows are accepted in the order in which they were opened, as tests open them apart.
+    /// Takes the connections that wait, and finds the flow of each by its port.
     fn accept(&mut self) {
         while let Some(listener) = self.receiver.poll_acceptable() {
             while let Some(far) = self.receiver.accept(listener) {
