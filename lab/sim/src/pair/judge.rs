@@ -86,6 +86,10 @@ impl World<'_> {
             CloseReason::TimedOut => has_left(other) || self.may_time_out([end, other]),
             CloseReason::ResetByPeer => match other.outcome {
                 Some(Outcome::Closed(CloseReason::TimedOut | CloseReason::Lingered)) => true,
+                // It finished and waited its TIME-WAIT out, because all that it said was lost.
+                Some(Outcome::Closed(CloseReason::Normal)) if !other.let_go => {
+                    self.may_time_out([end, other])
+                }
                 Some(_) => has_left(other),
                 // Its half of the handshake may have come to nothing.
                 None => has_left(other) || self.may_time_out([end, other]),
