@@ -521,5 +521,8 @@ fn rack_with_a_15_ms_clock_marks_everything_lost() {
     let (_, untold) = resent_with_a_15_ms_clock(Duration::from_micros(1));
     println!("{lost} lost, {resent} sent again, {untold} with a resolution not told");
     assert!(lost > 5 && resent <= 3 * lost, "{lost} lost, {resent} sent again");
-    assert!(4 * resent <= 3 * untold, "{resent} sent again, and {untold} with a resolution not told");
+    assert!(
+        4 * resent <= 3 * untold,
+        "{resent} sent again, and {untold} with a resolution not told"
+    );
 }

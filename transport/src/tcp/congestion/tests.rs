@@ -239,3 +239,25 @@ fn a_window_that_was_not_used_is_answered_for_by_half_of_what_was() {
         assert_eq!(window.cwnd(), 3_500);
     }
 }
+
+#[test] // RFC 3168, section 6.1.2: an echo is no guess
+fn what_routers_have_said_is_never_undone() {
+    for algorithm in BOTH {
+        let now = Instant::from_millis(10);
+        let (una, nxt) = (SeqNumber::new(7), SeqNumber::new(40_007));
+        let event = Congested { flight: 40_000, una, nxt };
+        let mut window = fresh(algorithm);
+        window.cwnd = 40_000;
+        window.on_ecn_echo(&event);
+        let echoed = (window.cwnd(), window.ssthresh());
+        window.undo(now);
+        assert_eq!((window.cwnd(), window.ssthresh()), echoed);
+        // A needless recovery in the same window of data gives back what it took itself.
+        window.on_congestion_event(&event);
+        window.set_cwnd(3_000);
+        window.undo(now);
+        assert_eq!((window.cwnd(), window.ssthresh()), echoed);
+        assert!(!window.on_ecn_echo(&event));
+        assert_eq!(window.cwnd(), echoed.0, "that window is answered for still");
+    }
+}
