@@ -8,6 +8,7 @@ use crate::violation::{Report, Violation, guarded};
 
 /// One scenario of either kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them at a time")]
 pub enum Case {
     /// Two stacks.
     Pair(pair::Scenario),

@@ -117,10 +117,10 @@ impl Lease {
         }
     }
 
-    /// A segment without text leaves, acknowledging `ack`. Behind the lease's bytes, and with the
-    /// ACK number that they carried, it may be what a bare reset answers.
-    pub(super) fn on_bare_sent(&mut self, ack: SeqNumber) {
-        if self.segments > 0 && ack == self.carried_ack {
+    /// A segment of `len` numbers leaves, acknowledging `ack`. One without text, behind the lease's
+    /// bytes and with the ACK number that they carried, may be what a bare reset answers.
+    pub(super) fn on_leaving(&mut self, len: u32, ack: SeqNumber) {
+        if len == 0 && self.segments > 0 && ack == self.carried_ack {
             self.segments = self.segments.saturating_add(1);
         }
     }

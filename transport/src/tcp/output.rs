@@ -234,9 +234,7 @@ impl Connection {
     /// What follows from the decision.
     fn on_leaving(&mut self, now: Instant, leaving: &Leaving, stats: &mut Stats) {
         self.count_leaving(leaving, stats);
-        if leaving.len == 0 {
-            self.lease.on_bare_sent(self.rcv.nxt);
-        }
+        self.lease.on_leaving(leaving.len, self.rcv.nxt);
         let is_probe = self.recovery.probe.due;
         match leaving.reason {
             Reason::Reset { .. } => self.pending.reset = None,

@@ -177,6 +177,7 @@ mod tests {
             urgent: 0,
             options: wharf_transport::wire::options::Options::default(),
             text: Text::from(text),
+            ecn: ip::Ecn::NotEct,
         };
         let mut bytes = vec![0; 20 + segment.header_len() + text.len()];
         let len = bytes.len() - 20;

@@ -37,13 +37,13 @@ fn proof_of_an_unread_request() {
             lease.on_text_sent(start, 10, SeqNumber::new(500));
         };
         let followed: fn(&mut Lease, SeqNumber) = |lease, start| {
-            lease.on_bare_sent(SeqNumber::new(500));
+            lease.on_leaving(0, SeqNumber::new(500));
             lease.on_text_sent(start, 10, SeqNumber::new(500));
-            lease.on_bare_sent(SeqNumber::new(500));
+            lease.on_leaving(0, SeqNumber::new(500));
         };
         let answered_fin: fn(&mut Lease, SeqNumber) = |lease, start| {
             lease.on_text_sent(start, 10, SeqNumber::new(500));
-            lease.on_bare_sent(SeqNumber::new(501));
+            lease.on_leaving(0, SeqNumber::new(501));
         };
         let sacked: fn(&mut Lease, SeqNumber) = |lease, start| {
             lease.on_text_sent(start, 10, SeqNumber::new(500));
