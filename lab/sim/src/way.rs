@@ -62,6 +62,13 @@ impl Conditions {
         Self { link, burst, outages }
     }
 
+    /// Whether a packet may arrive twice, or before one that left earlier.
+    #[must_use]
+    pub fn repeats_or_reorders(&self) -> bool {
+        let Faults { reorder, duplicate, .. } = self.link;
+        reorder != Chance::NEVER || duplicate != Chance::NEVER
+    }
+
     /// Whether every packet arrives once, in order, as it left.
     #[must_use]
     pub fn is_faithful(&self) -> bool {
