@@ -42,6 +42,6 @@ pub use prefix::Prefix;
 pub use reload::Changes;
 pub use show::reference;
 pub use types::{
-    Access, Config, Congestion, Control, Device, DeviceKind, Log, LogFormat, Metrics,
-    MetricsListen, Pool, Reuse, Route, RouteSettings, Share, Transport,
+    Access, Config, Congestion, Control, Device, Log, LogFormat, Metrics, MetricsListen, Pool,
+    Reuse, Route, RouteSettings, Share, Transport,
 };

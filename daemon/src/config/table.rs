@@ -85,14 +85,6 @@ pub(super) const KEYS: &[Key] = &[
          belongs to the daemon's user; one that does not is created, which needs CAP_NET_ADMIN.",
     ),
     key(
-        "device.kind",
-        Kind::Choice(&["auto", "tun"]),
-        "\"auto\"",
-        Restart,
-        "How the device is driven: \"tun\" is one packet a system call, without offload; \"auto\" \
-         is the best that this build and the kernel have.",
-    ),
-    key(
         "device.mtu",
         number(1_280, 65_535),
         "1500",

@@ -40,8 +40,6 @@ pub struct Config {
 pub struct Device {
     /// Name of the interface, 1 to 15 bytes.
     pub name: String,
-    /// How the device is driven.
-    pub kind: DeviceKind,
     /// Largest IP packet, in bytes. At least 1280, which IPv6 demands of every link.
     pub mtu: u16,
     /// Attach even to a device without owner and group, which any local user could take.
@@ -50,19 +48,8 @@ pub struct Device {
 
 impl Default for Device {
     fn default() -> Self {
-        Self { name: "wharf0".into(), kind: DeviceKind::Auto, mtu: 1500, allow_unowned: false }
+        Self { name: "wharf0".into(), mtu: 1500, allow_unowned: false }
     }
-}
-
-/// How the device is driven.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeviceKind {
-    /// The best way that this kernel and this build offer.
-    #[default]
-    Auto,
-    /// A plain TUN: one packet a system call, without offload.
-    Tun,
 }
 
 /// `[transport]`: the stack's addresses and its TCP.

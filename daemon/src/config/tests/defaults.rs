@@ -8,7 +8,6 @@ use super::{assert_fault, load};
 /// A value of each key that is not its default, as it is written in a file.
 const OTHER: &[(&str, &str)] = &[
     ("device.name", "\"tun7\""),
-    ("device.kind", "\"tun\""),
     ("device.mtu", "1400"),
     ("device.allow_unowned", "true"),
     ("transport.addresses", "[\"10.213.0.2\"]"),
