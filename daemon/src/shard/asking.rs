@@ -49,7 +49,7 @@ impl Shard {
         }
         let outcome = ask.and_then(|ask| self.ask_pool(now, id, number, ask));
         if let Err(denied) = outcome {
-            self.refuse(id, number, denied.token, &denied.cause, None);
+            self.refuse(id, number, denied.token, &denied.cause);
         }
     }
 

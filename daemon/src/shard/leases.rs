@@ -199,7 +199,7 @@ impl Shard {
         };
         if let Some(waiter) = session.waiter() {
             self.withdraw(now, id, waiter);
-            self.refuse(id, number, ErrorToken::Cancelled, "", None);
+            self.refuse(id, number, ErrorToken::Cancelled, "");
             return;
         }
         let Some(lease) = &session.lease else {
@@ -237,21 +237,14 @@ impl Shard {
             true => self.routes.last_failure(lease.route).to_owned(),
             false => String::new(),
         };
-        self.refuse(id, lease.number, tokens::refusal(refusal), &cause, None);
+        self.refuse(id, lease.number, tokens::refusal(refusal), &cause);
     }
 
     /// Ends lease `number` with REFUSED.
-    pub(super) fn refuse(
-        &mut self,
-        id: SessionId,
-        number: u16,
-        token: ErrorToken,
-        cause: &str,
-        retry_after: Option<Duration>,
-    ) {
+    pub(super) fn refuse(&mut self, id: SessionId, number: u16, token: ErrorToken, cause: &str) {
         self.tally.refused.add(token);
         if let Some(session) = self.sessions.get_mut(id) {
-            session.refuse(number, token, cause, retry_after);
+            session.refuse(number, token, cause);
         }
         self.touch(id);
     }

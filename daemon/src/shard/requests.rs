@@ -295,7 +295,7 @@ impl Shard {
             return;
         };
         let Peer { pid, uid, .. } = session.peer;
-        session.refuse(0, token, cause, None);
+        session.refuse(0, token, cause);
         session.stage = Stage::Ending;
         session.blocked = false;
         session.inbox.clear();

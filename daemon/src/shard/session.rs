@@ -4,7 +4,7 @@
 //! nor the stack: the shard asks both on its behalf. It has at most one lease at a time, and a
 //! client that wants more opens more sessions.
 
-use wharf_pool::time::{Duration, Instant};
+use wharf_pool::time::Instant;
 use wharf_pool::{ClientId, CloseCause, LeaseId, RouteId, WaiterId};
 use wharf_protocol::{DaemonMessage, EARLY_DATA_MAX, ErrorToken, Frame, Refused, encode_daemon};
 use wharf_transport::stack::ConnectionId;
@@ -193,14 +193,8 @@ impl Session {
     }
 
     /// Ends lease `number` with REFUSED, or the session's trust (0).
-    pub(super) fn refuse(
-        &mut self,
-        number: u16,
-        token: ErrorToken,
-        cause: &str,
-        retry_after: Option<Duration>,
-    ) {
-        let refused = Refused { token, cause, retry_after, estimated_wait: None };
+    pub(super) fn refuse(&mut self, number: u16, token: ErrorToken, cause: &str) {
+        let refused = Refused { token, cause, retry_after: None, estimated_wait: None };
         self.reply(number, DaemonMessage::Refused(refused));
     }
 }
