@@ -1,8 +1,9 @@
 //! Bytes received: those in order and not read yet, and those that came too early.
 //!
 //! One ring. A byte is written once, at its place; what is out of order is a range in a short
-//! sorted list, and joins the rest when the hole before it is filled. So a segment costs no
-//! allocation, and a byte one copy in and one out.
+//! sorted list, and joins the rest when the hole before it is filled. Ring and list keep their
+//! memory when they are emptied, until [`Assembler::give_back`]. So a segment costs no allocation,
+//! and a byte one copy in and one out.
 //!
 //! ```text
 //!        read        next                          end
@@ -124,15 +125,28 @@ impl Assembler {
         out[..head.len()].copy_from_slice(head);
         out[head.len()..count].copy_from_slice(tail);
         self.read += u64::try_from(count).expect("usize fits into 64 bits");
-        self.give_back_if_empty();
+        if count > 0 && self.is_empty() {
+            self.expected = core::mem::take(&mut self.peak);
+        }
         count
     }
 
     /// Drops everything held, and the memory with it.
     pub(super) fn clear(&mut self) {
         self.read = self.next;
-        self.early = VecDeque::new();
-        self.give_back_if_empty();
+        self.early.clear();
+        self.give_back();
+    }
+
+    /// Frees the ring if no byte is held, and the list of early ranges if there are none. Text that
+    /// follows takes its room in one piece, by what the last needed.
+    pub(super) fn give_back(&mut self) {
+        if self.early.is_empty() {
+            self.early = VecDeque::new();
+        }
+        if self.is_empty() {
+            self.ring = Box::default();
+        }
     }
 
     /// At most `most` early ranges as distances from the first byte missing, the one that grew last
@@ -168,6 +182,8 @@ impl Assembler {
             if self.early.len() == RANGES_MAX {
                 return false;
             }
+            // All at once: 1.5 KiB, and nothing is left to grow while segments come.
+            self.early.reserve_exact(RANGES_MAX - self.early.len());
             self.early.insert(first, joined);
         } else {
             for range in self.early.range(first..after) {
@@ -187,9 +203,6 @@ impl Assembler {
         {
             self.next = self.next.max(range.end);
             self.early.pop_front();
-        }
-        if self.early.is_empty() {
-            self.early = VecDeque::new();
         }
     }
 
@@ -229,11 +242,9 @@ impl Assembler {
         halves(&self.ring, start, count)
     }
 
-    fn give_back_if_empty(&mut self) {
-        if self.read == self.next && self.early.is_empty() {
-            self.ring = Box::default();
-            self.expected = core::mem::take(&mut self.peak);
-        }
+    /// Whether no byte is held.
+    fn is_empty(&self) -> bool {
+        self.read == self.next && self.early.is_empty()
     }
 
     /// What holds between calls.

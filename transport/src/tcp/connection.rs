@@ -236,10 +236,11 @@ impl Connection {
     /// Both have finished: RFC 9293, section 3.6.1.
     fn on_time_wait(&mut self, now: Instant) {
         self.timers.stop_all();
-        self.recovery.scoreboard.clear();
         let expires = now + self.config.time_wait;
         self.timers.set(Timer::TimeWait, expires);
         self.send_buffer.clear();
+        self.recovery.scoreboard.clear();
+        self.give_back_memory();
         let timestamps = self.timestamps.map(|state| (state.recent(), state.offset()));
         let window = u16::try_from(self.rcv.wnd() >> self.rcv.shift).unwrap_or(u16::MAX);
         // The peer's FIN is counted in the same step, before anything can be asked of the record.
@@ -270,6 +271,18 @@ impl Connection {
         if self.orphaned {
             self.assembler.clear();
         }
+        self.give_back_memory();
+    }
+
+    /// Frees the memory of all that is empty: the rings, the scoreboard, the list of early ranges.
+    ///
+    /// They keep it while the connection is busy, so that a segment allocates nothing; call this once
+    /// it was quiet for a while, or when memory is short. A connection with nothing buffered and
+    /// nothing out then holds none. Cheap, and calling it twice does nothing.
+    pub(crate) fn give_back_memory(&mut self) {
+        self.send_buffer.give_back();
+        self.assembler.give_back();
+        self.recovery.scoreboard.give_back();
     }
 
     /// Closes without a word to the peer.

@@ -93,6 +93,14 @@ impl Scoreboard {
         *self = Self::new();
     }
 
+    /// Frees the memory if nothing is out. It is kept until then, so that a busy connection
+    /// allocates nothing.
+    pub(super) fn give_back(&mut self) {
+        if self.sent.is_empty() {
+            self.clear();
+        }
+    }
+
     /// Numbers reported by SACK: SACKd of RFC 6937.
     pub(super) const fn sacked(&self) -> u32 {
         self.sacked
@@ -171,7 +179,6 @@ impl Scoreboard {
                 told(&covered);
             }
         }
-        self.clear();
     }
 
     /// The peer reports `[left, right)`, which the caller has found inside what is out; `told`

@@ -1,8 +1,9 @@
 //! Bytes written and not acknowledged yet.
 //!
-//! A ring that grows at need and is given back when the connection has been quiet. Bytes leave it
-//! by acknowledgement alone, so that a retransmission carries the same bytes however it is cut.
-//! What is lent out is the ring's two halves; nothing is copied a second time.
+//! A ring that grows at need and keeps its memory when it is emptied, so that a busy connection
+//! allocates nothing; [`SendBuffer::give_back`] frees it. Bytes leave the ring by acknowledgement
+//! alone, so that a retransmission carries the same bytes however it is cut. What is lent out is the
+//! ring's two halves; nothing is copied a second time.
 
 use std::collections::VecDeque;
 
@@ -77,18 +78,23 @@ impl SendBuffer {
         if let Some(last) = count.checked_sub(1).and_then(|last| self.bytes.get(last)) {
             self.last_released = Some([*last]);
         }
-        if count == self.bytes.len() {
-            self.clear();
-        } else {
-            self.bytes.drain(..count);
+        self.bytes.drain(..count);
+        if self.bytes.is_empty() {
+            self.expected = core::mem::take(&mut self.peak);
         }
     }
 
-    /// Lets everything go, and the memory with it. An emptied ring is as good as none: a request
-    /// that follows takes its room in one piece, by what the last one needed.
+    /// Lets everything go, and the memory with it.
     pub(super) fn clear(&mut self) {
         self.bytes = VecDeque::new();
-        self.expected = core::mem::take(&mut self.peak);
+    }
+
+    /// Frees the memory if no byte is held. A request that follows takes its room in one piece, by
+    /// what the last one needed.
+    pub(super) fn give_back(&mut self) {
+        if self.bytes.is_empty() {
+            self.clear();
+        }
     }
 
     /// The byte that was acknowledged last, if any ever was.
@@ -126,15 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_buffer_holds_no_memory_but_keeps_the_last_byte() {
+    fn an_emptied_buffer_keeps_its_memory_until_it_is_given_back() {
         let mut buffer = SendBuffer::new(1 << 20);
         assert_eq!(buffer.memory(), 0);
         buffer.push(&[7; 100_000]);
-        assert!(buffer.memory() >= 100_000);
+        let memory = buffer.memory();
+        assert!(memory >= 100_000);
+        buffer.give_back();
+        assert_eq!(buffer.len(), 100_000, "what is held is not given back");
         buffer.release(100_000);
+        assert!(buffer.is_empty());
+        assert_eq!(buffer.memory(), memory);
+        buffer.give_back();
         assert_eq!(buffer.memory(), 0);
         assert_eq!(buffer.last_released(), Some([7].as_slice()));
-        assert!(buffer.is_empty());
+        buffer.push(&[7]);
+        assert!(buffer.memory() >= 100_000, "as much as was needed the last time");
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn text_in_order_is_read_as_it_came() {
         assert_eq!(insert(&mut assembler, round * 700, 700), Inserted::InOrder(700));
         assert_eq!(read_all(&mut assembler), bytes(round * 700, 700));
     }
-    assert_eq!(assembler.memory(), 0);
+    assert_eq!(assembler.memory(), GROWTH_MIN, "kept, and no more than one segment needs");
 }
 
 #[test]
@@ -46,7 +46,25 @@ fn early_text_waits_for_the_hole_and_joins() {
     assert_eq!(insert(&mut assembler, 0, 120), Inserted::InOrder(250));
     assert!(!assembler.has_early());
     assert_eq!(read_all(&mut assembler), bytes(0, 250));
-    assert_eq!(assembler.memory(), 0);
+}
+
+#[test]
+fn memory_is_given_back_once_nothing_is_held() {
+    let mut assembler = Assembler::new();
+    insert(&mut assembler, 0, 5_000);
+    insert(&mut assembler, 6_000, 1_000);
+    assembler.give_back();
+    assert_eq!(read_all(&mut assembler), bytes(0, 5_000));
+    assembler.give_back();
+    insert(&mut assembler, 5_000, 1_000);
+    assert_eq!(read_all(&mut assembler), bytes(5_000, 2_000));
+    assert_eq!(assembler.memory(), 8_192);
+    assert_eq!(assembler.early.capacity(), RANGES_MAX);
+    assembler.give_back();
+    assert_eq!((assembler.memory(), assembler.early.capacity()), (0, 0));
+    insert(&mut assembler, 7_000, 1);
+    assert_eq!(assembler.memory(), 8_192, "as much as was needed the last time");
+    assert_eq!(read_all(&mut assembler), bytes(7_000, 1));
 }
 
 #[test]

@@ -54,7 +54,9 @@ fn what_is_acknowledged_is_told_unless_it_was_reported() {
         board.assert_invariants(start + 4_500, start + 10_000);
         board.acknowledge(start + 10_000, |_| {});
         assert!(board.front().is_none());
-        assert_eq!(board.sent.capacity(), 0, "an idle connection holds no memory");
+        assert!(board.sent.capacity() > 0, "a busy connection keeps its memory");
+        board.give_back();
+        assert_eq!(board.sent.capacity(), 0, "an idle one holds none");
     }
 }
 
