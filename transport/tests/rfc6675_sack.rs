@@ -56,6 +56,113 @@ fn recovery_counts_what_is_reported_and_not_acknowledgements() {
     ));
 }
 
+/// Ten writes of 100 bytes, a segment each.
+fn small() -> (Script, String) {
+    let (script, _) = ten();
+    let write = |index| {
+        let seq = 1 + index * 100;
+        format!("+0 write 100\n+0 > P. {seq}:{}(100) ack 1\n", seq + 100)
+    };
+    (script, (0..10).map(write).collect())
+}
+
+#[test] // section 5, step 1: less than two segments' worth, but three of them
+fn three_small_segments_reported_begin_recovery() {
+    let (script, sent) = small();
+    script.run_then(
+        &format!(
+            "{sent}
+            +0.050 < . 1:1(0) ack 1 <sack 101:201>
+            +0.001 < . 1:1(0) ack 1 <sack 101:301>
+            +0.001 < . 1:1(0) ack 1 <sack 101:401>
+            +0.000 > . 1:101(100) ack 1
+            +0.050 < . 1:1(0) ack 1001"
+        ),
+        |run| assert_eq!(run.stack.stats().sack_recovery, 1),
+    );
+}
+
+#[test] // section 5: DupAcks is reset
+fn progress_counts_the_reports_anew() {
+    let (script, sent) = small();
+    script.run_then(
+        &format!(
+            "{sent}
+            +0.050 < . 1:1(0) ack 1 <sack 201:301>
+            +0.001 < . 1:1(0) ack 1 <sack 201:401>
+            +0.001 < . 1:1(0) ack 101 <sack 201:401>
+            +0.001 < . 1:1(0) ack 101 <sack 201:501>
+            +0.001 < . 1:1(0) ack 101 <sack 201:601>
+            +0.001 < . 1:1(0) ack 1001
+            +9.000 wait"
+        ),
+        |run| assert_eq!(run.stack.stats().retrans_segs, 0),
+    );
+}
+
+#[test] // section 5, step A
+fn what_is_reported_beyond_the_end_of_recovery_is_kept() {
+    let (script, _) = ten();
+    script.run_then(
+        &format!(
+            "+0 write 20000
+            {}
+            +0.050 < . 1:1(0) ack 1 <sack 1001:4001>
+            +0.000 > . 1:1001(1000) ack 1
+            +0.001 < . 1:1(0) ack 1 <sack 1001:10001>
+            +0.000 ~
+            +0.049 < . 1:1(0) ack 1 <sack 1001:10001 11001:12001>
+            +0.000 ~
+            +0.001 < . 1:1(0) ack 10001 <sack 11001:12001>
+            +0.000 ~",
+            segments(1, 10, false)
+        ),
+        |run| assert_eq!(info(run).sacked, 1_000),
+    );
+}
+
+#[test] // section 5.1
+fn a_timeout_ends_recovery_and_no_other_begins_before_its_end() {
+    let (script, sent) = ten();
+    let text = format!(
+        "{sent}
+        +0.050 < . 1:1(0) ack 1 <sack 1001:4001>
+        +0.000 > . 1:1001(1000) ack 1                # lost again
+        +0.200 > . 1:1001(1000) ack 1
+        +0.050 < . 1:1(0) ack 4001
+        +0.000 ~
+        +0.050 < . 1:1(0) ack 4001 <sack 5001:9001>
+        +0.000 ~"
+    );
+    script.run_then(&text, |run| {
+        let stats = run.stack.stats();
+        assert_eq!((stats.timeouts, stats.sack_recovery), (1, 1));
+        assert!(info(run).cwnd <= 3_000, "slow start goes on: {}", info(run).cwnd);
+    });
+    let (script, _) = ten();
+    let next = format!(
+        "{text}
+        +0.050 < . 1:1(0) ack 10001                  # RecoveryPoint
+        +0.000 write 4000
+        +0.000 ~
+        +0.050 < . 1:1(0) ack 10001 <sack 11001:14001>
+        +0.000 ~"
+    );
+    script.run_then(&next, |run| assert_eq!(run.stack.stats().sack_recovery, 2));
+}
+
+#[test] // section 6
+fn sending_the_first_again_puts_the_timer_off() {
+    let (script, sent) = ten();
+    script.run(&format!(
+        "{sent}
+        +0.090 < . 1:1(0) ack 1 <sack 1001:4001>
+        +0.000 > . 1:1001(1000) ack 1
+        +0.199 wait
+        +0.001 > . 1:1001(1000) ack 1"
+    ));
+}
+
 #[test] // six holes, two round trips
 fn many_holes_are_mended_without_a_timeout() {
     let (script, sent) = ten();

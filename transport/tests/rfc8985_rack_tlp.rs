@@ -184,6 +184,29 @@ fn a_second_probe_waits_for_a_round_trip() {
     );
 }
 
+#[test] // section 7.2: the retransmission timer does not overtake the probe
+fn a_probe_leaves_no_later_than_the_timer_would() {
+    // RTO comes down to 200 ms, while a lone segment's probe would wait for 2 * 95 + 60.
+    let script = Script::established().mss(1000).round_trip(Duration::from_millis(95));
+    let mut text = String::new();
+    for index in 0..6 {
+        let (seq, end) = (1 + index * 1_000, 1_001 + index * 1_000);
+        text.push_str(&format!("+0 write 1000\n+0 > P. {seq}:{end}(1000) ack 1\n"));
+        text.push_str(&format!("+0.095 < . 1:1(0) ack {end}\n"));
+    }
+    text.push_str(
+        "+0.000 write 1000
+        +0.000 > P. 6001:7001(1000) ack 1
+        +0.200 > P. 6001:7001(1000) ack 1
+        +0.200 > P. 6001:7001(1000) ack 1
+        ",
+    );
+    script.run_then(&text, |run| {
+        assert_eq!(info(run).rto, Duration::from_millis(400), "200 ms, doubled once");
+        assert_eq!((run.stack.stats().tlp_probes, run.stack.stats().timeouts), (1, 1));
+    });
+}
+
 #[test] // section 7.4.1: the probe's acknowledgement shows what is missing before it
 fn a_probe_finds_a_tail_of_losses() {
     path().run_then(

@@ -14,7 +14,7 @@ pub struct Info {
     pub rtt: Option<Duration>,
     /// Its mean deviation.
     pub rttvar: Duration,
-    /// The least round trip measured.
+    /// The least round trip measured in the last minutes.
     pub min_rtt: Option<Duration>,
     /// Retransmission timeout, back-off included.
     pub rto: Duration,

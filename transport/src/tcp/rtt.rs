@@ -4,7 +4,7 @@
 //! and the back-off. SRTT is kept times eight and RTTVAR times four, so that paths of 10 us keep
 //! their fractions.
 
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 use super::config::Config;
 
@@ -18,6 +18,10 @@ const GRANULARITY_US: u32 = 1;
 /// RTO after a lost SYN, if nothing was measured: RFC 6298, section 5.7.
 const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 
+/// How long the least round trip counts once the path has become longer: RFC 8985, section 6.2, step
+/// 1. Twice as long at most, while round trips are measured. Linux forgets it after 300 s.
+const MIN_RTT_WINDOW: Duration = Duration::from_secs(150);
+
 /// SRTT, RTTVAR and RTO.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RttEstimator {
@@ -25,8 +29,12 @@ pub(super) struct RttEstimator {
     srtt_8: u32,
     /// RTTVAR times 4, in microseconds.
     rttvar_4: u32,
-    /// Least sample, in microseconds.
+    /// Least sample of this window, in microseconds.
     min_us: u32,
+    /// Least sample of the window before.
+    min_before_us: u32,
+    /// When this window began.
+    min_since: Instant,
     /// Doublings of RTO since the last valid sample: RFC 6298, section 5.5.
     backoff: u8,
     initial: Duration,
@@ -41,6 +49,8 @@ impl RttEstimator {
             srtt_8: 0,
             rttvar_4: 0,
             min_us: u32::MAX,
+            min_before_us: u32::MAX,
+            min_since: Instant::ORIGIN,
             backoff: 0,
             initial: config.rto_initial,
             min: config.rto_min,
@@ -50,10 +60,10 @@ impl RttEstimator {
 
     /// Takes in the round trip of a segment that was sent once: RFC 6298, sections 2.2, 2.3 and
     /// 5.7.
-    pub(super) fn on_sample(&mut self, rtt: Duration) {
+    pub(super) fn on_sample(&mut self, now: Instant, rtt: Duration) {
         let us = rtt.as_micros().clamp(1, SAMPLE_MAX_US);
         let us = u32::try_from(us).expect("clamped to 2 minutes");
-        self.min_us = self.min_us.min(us);
+        self.note_least(now, us);
         self.backoff = 0;
         if self.srtt_8 == 0 {
             self.srtt_8 = us * 8;
@@ -63,6 +73,16 @@ impl RttEstimator {
         let srtt = self.srtt_8 / 8;
         self.rttvar_4 = self.rttvar_4 - self.rttvar_4 / 4 + srtt.abs_diff(us);
         self.srtt_8 = self.srtt_8 - srtt + us;
+    }
+
+    fn note_least(&mut self, now: Instant, us: u32) {
+        if now.since(self.min_since) < MIN_RTT_WINDOW {
+            self.min_us = self.min_us.min(us);
+        } else {
+            self.min_before_us = self.min_us;
+            self.min_us = us;
+            self.min_since = now;
+        }
     }
 
     /// Doubles RTO after an expiry: RFC 6298, section 5.5.
@@ -109,9 +129,10 @@ impl RttEstimator {
         Duration::from_nanos(u64::from(self.rttvar_4) * 250)
     }
 
-    /// The least round trip seen.
+    /// The least round trip measured of late.
     pub(super) fn min_rtt(&self) -> Option<Duration> {
-        (self.srtt_8 != 0).then(|| Duration::from_micros(u64::from(self.min_us)))
+        let us = self.min_us.min(self.min_before_us);
+        (self.srtt_8 != 0).then(|| Duration::from_micros(u64::from(us)))
     }
 
     /// Doublings in force.
@@ -124,6 +145,8 @@ impl RttEstimator {
 mod tests {
     use super::*;
 
+    const NOW: Instant = Instant::ORIGIN;
+
     fn estimator() -> RttEstimator {
         RttEstimator::new(&Config { rto_min: Duration::from_millis(1), ..Config::default() })
     }
@@ -132,7 +155,7 @@ mod tests {
     fn the_first_sample_sets_both_variables() {
         let mut rtt = estimator();
         assert_eq!(rtt.rto(), Duration::from_secs(1));
-        rtt.on_sample(Duration::from_millis(100));
+        rtt.on_sample(NOW, Duration::from_millis(100));
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
         assert_eq!(rtt.rttvar(), Duration::from_millis(50));
         assert_eq!(rtt.rto(), Duration::from_millis(300));
@@ -141,8 +164,8 @@ mod tests {
     #[test]
     fn later_samples_weigh_an_eighth_and_a_quarter() {
         let mut rtt = estimator();
-        rtt.on_sample(Duration::from_millis(100));
-        rtt.on_sample(Duration::from_millis(180));
+        rtt.on_sample(NOW, Duration::from_millis(100));
+        rtt.on_sample(NOW, Duration::from_millis(180));
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(110)));
         assert_eq!(rtt.rttvar(), Duration::from_micros(57_500));
     }
@@ -158,7 +181,7 @@ mod tests {
             rtt.back_off();
         }
         assert_eq!(rtt.rto(), Duration::from_secs(60));
-        rtt.on_sample(Duration::from_millis(100));
+        rtt.on_sample(NOW, Duration::from_millis(100));
         assert_eq!(rtt.rto(), Duration::from_millis(300));
     }
 
@@ -166,11 +189,11 @@ mod tests {
     fn flows_do_not_stop_at_10_us_rtt() {
         let mut rtt = estimator();
         for _ in 0..1_000 {
-            rtt.on_sample(Duration::from_micros(10));
+            rtt.on_sample(NOW, Duration::from_micros(10));
         }
         assert_eq!(rtt.srtt().map(|srtt| srtt.as_micros()), Some(10));
         assert!(rtt.rto() >= Duration::from_millis(1));
-        rtt.on_sample(Duration::ZERO);
+        rtt.on_sample(NOW, Duration::ZERO);
         assert!(rtt.srtt().is_some_and(|srtt| srtt > Duration::ZERO));
     }
 
@@ -179,18 +202,35 @@ mod tests {
         let config = Config { rto_min: Duration::ZERO, ..Config::default() };
         let mut rtt = RttEstimator::new(&config);
         for _ in 0..1_000 {
-            rtt.on_sample(Duration::from_millis(100));
+            rtt.on_sample(NOW, Duration::from_millis(100));
         }
         assert_eq!(rtt.srtt(), Some(Duration::from_millis(100)));
         assert!(rtt.rto() >= Duration::from_millis(100) + Duration::from_micros(1));
+    }
+
+    #[test] // RFC 8985, section 6.2, step 1
+    fn a_longer_path_is_believed_in_the_end() {
+        let mut rtt = estimator();
+        let (short, long) = (Duration::from_millis(10), Duration::from_millis(100));
+        let mut now = Instant::from_millis(7);
+        rtt.on_sample(now, short);
+        for seconds in 0..600 {
+            let expected = if seconds < 150 { short } else { rtt.min_rtt().unwrap() };
+            assert_eq!(rtt.min_rtt(), Some(expected), "{seconds} s");
+            now += Duration::from_secs(1);
+            rtt.on_sample(now, long);
+        }
+        assert_eq!(rtt.min_rtt(), Some(long));
+        rtt.on_sample(now, short);
+        assert_eq!(rtt.min_rtt(), Some(short), "a shorter one at once");
     }
 
     #[test]
     fn absurd_samples_do_not_overflow() {
         let mut rtt = estimator();
         for _ in 0..100 {
-            rtt.on_sample(Duration::MAX);
-            rtt.on_sample(Duration::ZERO);
+            rtt.on_sample(NOW, Duration::MAX);
+            rtt.on_sample(NOW, Duration::ZERO);
         }
         assert_eq!(rtt.rto(), Duration::from_secs(60));
     }
@@ -202,7 +242,7 @@ mod tests {
         rtt.on_established(true);
         assert_eq!(rtt.rto(), Duration::from_secs(3));
         let mut rtt = estimator();
-        rtt.on_sample(Duration::from_millis(10));
+        rtt.on_sample(NOW, Duration::from_millis(10));
         rtt.on_established(true);
         assert_eq!(rtt.rto(), Duration::from_millis(30));
     }

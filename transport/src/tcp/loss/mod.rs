@@ -334,7 +334,7 @@ impl Connection {
             None => self.echoed_round_trip(now, echo),
         };
         if let Some(rtt) = rtt {
-            self.rtt.on_sample(rtt);
+            self.rtt.on_sample(now, rtt);
             self.recovery.rack.on_round_trip(rtt);
             self.recovery.probe.on_round_trip();
         }

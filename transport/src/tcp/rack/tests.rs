@@ -51,6 +51,13 @@ fn without_reordering_three_reports_need_no_wait() {
     assert_eq!(rack.degree(), 6);
 }
 
+#[test] // section 3.3.2
+fn without_a_measured_round_trip_there_is_no_window() {
+    let rack = rack(Duration::ZERO);
+    let path = Path { min_rtt: Duration::ZERO, srtt: Duration::ZERO, ..path() };
+    assert_eq!(rack.window(&path), Duration::ZERO);
+}
+
 #[test] // step 3: what was sent again tells nothing of order
 fn retransmissions_are_no_reordering() {
     let mut rack = rack(Duration::ZERO);
