@@ -3,9 +3,8 @@
 
 use std::fmt;
 
-/// The labels of RFC 9293, appendix B: each kind is numbered from 1 up to this.
-pub(super) const APPENDIX_B: &[(&str, u16)] =
-    &[("MUST", 69), ("SHLD", 31), ("MAY", 18), ("REC", 1)];
+/// The kinds of label of RFC 9293, appendix B.
+const KINDS: &[&str] = &["MUST", "SHLD", "MAY", "REC"];
 
 /// A demand, or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +23,7 @@ impl Label {
         let digits = rest.trim_end_matches(|c: char| c.is_ascii_lowercase());
         let is_whole = digits.len() + usize::from(part.is_some()) == rest.len();
         let number = digits.parse().ok().filter(|number| *number > 0 && is_whole)?;
-        (is_kind(group) || is_section(group)).then(|| Self {
+        (KINDS.contains(&group) || is_section(group)).then(|| Self {
             group: group.to_owned(),
             number,
             part,
@@ -42,11 +41,6 @@ impl fmt::Display for Label {
         write!(formatter, "{}-{}", self.group, self.number)?;
         self.part.map_or(Ok(()), |part| write!(formatter, "{part}"))
     }
-}
-
-/// Whether a group is a kind of RFC 9293.
-pub(super) fn is_kind(group: &str) -> bool {
-    APPENDIX_B.iter().any(|(kind, _)| *kind == group)
 }
 
 /// Whether a group is a section: numbers with points between.

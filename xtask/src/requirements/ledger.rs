@@ -3,14 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fault;
-use super::label::{APPENDIX_B, Label, is_kind};
+use super::demands::{self, Demands};
 use super::row::{Row, Standing};
 
 /// Begins the heading of an RFC's part.
 const HEADING: &str = "## RFC ";
-
-/// The RFC whose labels are its own.
-const LABELLED: u16 = 9293;
 
 /// What one RFC demands.
 #[derive(Clone, Debug)]
@@ -67,9 +64,8 @@ impl Ledger {
         let mut rfcs = BTreeSet::new();
         let repeated = self.parts.iter().filter(|part| !rfcs.insert(part.rfc));
         faults.extend(repeated.map(|part| Fault::new(part.line, "this RFC has a part already")));
-        if !rfcs.contains(&LABELLED) {
-            faults.push(Fault::new(1, format!("RFC {LABELLED} has no part")));
-        }
+        let absent = demands::ALL.iter().map(|it| it.rfc).filter(|rfc| !rfcs.contains(rfc));
+        faults.extend(absent.map(|rfc| Fault::new(1, format!("RFC {rfc} has no part"))));
         faults
     }
 
@@ -96,8 +92,16 @@ fn line_of(name: &str, count: Count) -> String {
 impl Part {
     fn faults(&self) -> Vec<Fault> {
         let mut faults = self.repeated();
-        faults.extend(self.strangers());
-        faults.extend(self.missing());
+        match demands::of(self.rfc) {
+            Some(demands) => {
+                faults.extend(self.strangers(demands));
+                faults.extend(self.missing(demands));
+            }
+            None => {
+                let what = format!("the demands of RFC {} are not counted", self.rfc);
+                faults.push(Fault::new(self.line, what));
+            }
+        }
         faults.extend(self.split_badly());
         faults
     }
@@ -110,31 +114,16 @@ impl Part {
     }
 
     /// Labels that the RFC does not have.
-    fn strangers(&self) -> Vec<Fault> {
-        let is_own = |label: &Label| {
-            if self.rfc != LABELLED {
-                return !is_kind(&label.group);
-            }
-            APPENDIX_B.iter().any(|(kind, most)| *kind == label.group && label.number <= *most)
-        };
-        let strangers = self.rows.iter().filter(|row| !is_own(&row.label));
+    fn strangers(&self, demands: &Demands) -> Vec<Fault> {
+        let strangers = self.rows.iter().filter(|row| !demands.has(row.label.demand()));
         let what = |row: &Row| format!("{} is no label of RFC {}", row.label, self.rfc);
         strangers.map(|row| Fault::new(row.line, what(row))).collect()
     }
 
-    /// Labels of appendix B that have no row; elsewhere, numbers left out within a section.
-    fn missing(&self) -> Vec<Fault> {
+    /// Labels of the RFC that have no row.
+    fn missing(&self, demands: &Demands) -> Vec<Fault> {
         let present: BTreeSet<_> = self.rows.iter().map(|row| row.label.demand()).collect();
-        let mut groups: BTreeMap<&str, u16> = BTreeMap::new();
-        for (group, number) in &present {
-            let most = groups.entry(group).or_default();
-            *most = (*most).max(*number);
-        }
-        if self.rfc == LABELLED {
-            groups = APPENDIX_B.iter().copied().collect();
-        }
-        let wanted = groups.iter().flat_map(|(group, most)| (1..=*most).map(|n| (*group, n)));
-        let missing = wanted.filter(|demand| !present.contains(demand));
+        let missing = demands.iter().filter(|demand| !present.contains(demand));
         let what = |(group, number)| format!("{group}-{number} of RFC {} is missing", self.rfc);
         missing.map(|demand| Fault::new(self.line, what(demand))).collect()
     }

@@ -1,14 +1,21 @@
 //! The whole check, on small tables.
 
-use super::label::APPENDIX_B;
+use super::demands::ALL;
 use super::*;
 
-/// Every label of appendix B, not taken.
-fn appendix() -> String {
-    let labels = APPENDIX_B.iter().flat_map(|(kind, most)| (1..=*most).map(move |n| (kind, n)));
-    let rows = labels.map(|(kind, n)| format!("| {kind}-{n} | x | not taken, because of that |\n"));
-    "# Demands\n\n| a | table | before |\n\n## RFC 9293: TCP\n".to_owned()
-        + &rows.collect::<String>()
+/// Every demand of every RFC, not taken.
+fn whole() -> String {
+    let part = |demands: &demands::Demands| {
+        let rows = demands.iter().map(|(group, number)| row(&format!("{group}-{number}")));
+        format!("## RFC {}: TCP\n", demands.rfc) + &rows.collect::<String>()
+    };
+    let parts = ALL.iter().map(part).collect::<String>();
+    format!("# Demands\n\n| a | table | before |\n\n{parts}")
+}
+
+/// A row that says that this demand is not taken.
+fn row(label: &str) -> String {
+    format!("| {label} | x | not taken, because of that |\n")
 }
 
 fn faults_of(text: &str) -> Vec<String> {
@@ -18,47 +25,47 @@ fn faults_of(text: &str) -> Vec<String> {
 
 #[test]
 fn a_whole_table_passes_and_is_counted() {
-    let text = appendix().replace(
-        "| MUST-2 | x | not taken, because of that |",
-        "| MUST-2 | x | held: `a/b.rs` `there` |",
-    );
-    let text = text.replace(
-        "| MUST-3 | x | not taken, because of that |",
-        "| MUST-3a | x | held: `a/b.rs` `there` |\n| MUST-3b | x | not taken, because of that |",
-    );
-    let text = text + "## RFC 6298\n| 2-1 | x | held: `a/b.rs` `there` |\n";
+    let held = "| MUST-2 | x | held: `a/b.rs` `there` |\n";
+    let in_part = format!("| MUST-3a | x | held: `a/b.rs` `there` |\n{}", row("MUST-3b"));
+    let text = whole().replace(&row("MUST-2"), held).replace(&row("MUST-3"), &in_part);
     assert_eq!(faults_of(&text), [""; 0]);
     let totals = Ledger::read(&text).0.totals();
+    assert!(totals.contains("RFC 9293      1        1        117"), "{totals}");
+    assert!(totals.contains("RFC 5961      0        0         13"), "{totals}");
+    let all: usize = ALL.iter().map(|demands| demands.iter().count()).sum();
     let last: Vec<_> = totals.lines().last().unwrap().split_whitespace().collect();
-    assert_eq!(last, ["total", "2", "1", "117"]);
-    assert!(totals.contains("RFC 6298      1        0          0"), "{totals}");
+    assert_eq!(last, ["total", "1", "1", (all - 2).to_string().as_str()]);
 }
 
 #[test]
-fn a_label_that_is_missing_is_named() {
-    let text = appendix().replace("| SHLD-7 | x | not taken, because of that |\n", "");
-    assert_eq!(faults_of(&text), ["SHLD-7 of RFC 9293 is missing"]);
-    assert_eq!(faults_of("## RFC 6298\n"), ["RFC 9293 has no part"]);
+fn a_demand_without_a_row_is_named() {
+    for (label, rfc) in [("SHLD-7", 9293), ("5.1-9", 6675), ("8-1", 8985), ("4.9.2-1", 9438)] {
+        let text = whole().replacen(&row(label), "", 1);
+        assert_eq!(faults_of(&text), [format!("{label} of RFC {rfc} is missing")]);
+    }
 }
 
 #[test]
-fn a_number_left_out_within_a_section_is_named() {
-    let rows = "| 2-1 | x | not taken, because of that |\n| 2-3 | x | not taken, because of it |\n";
-    let text = appendix() + "## RFC 6298\n" + rows;
-    assert_eq!(faults_of(&text), ["2-2 of RFC 6298 is missing"]);
+fn an_rfc_without_its_part_is_named() {
+    let faults = faults_of("## RFC 791\n");
+    assert!(faults.contains(&"RFC 9293 has no part".to_owned()), "{faults:?}");
+    assert!(faults.contains(&"RFC 6675 has no part".to_owned()), "{faults:?}");
+    assert!(faults.contains(&"the demands of RFC 791 are not counted".to_owned()), "{faults:?}");
 }
 
 #[test]
 fn labels_of_another_rfc_are_strangers() {
-    let row = |label: &str| format!("| {label} | x | not taken, because of that |\n");
-    let text = appendix() + &row("MUST-70") + "## RFC 6298\n" + &row("MUST-1");
-    let faults = faults_of(&text);
-    assert_eq!(faults, ["MUST-70 is no label of RFC 9293", "MUST-1 is no label of RFC 6298"]);
+    for label in ["MUST-70", "MUST-1", "7-3", "6-1"] {
+        let rfc = if label == "MUST-70" { 9293 } else { 5961 };
+        let heading = format!("## RFC {rfc}: TCP\n");
+        let text = whole().replace(&heading, &format!("{heading}{}", row(label)));
+        assert_eq!(faults_of(&text), [format!("{label} is no label of RFC {rfc}")]);
+    }
 }
 
 #[test]
 fn nothing_stands_twice() {
-    let text = appendix() + "| MUST-1 | x | held: `a/b.rs` `there` |\n## RFC 9293\n";
+    let text = format!("{0}## RFC 9293\n{1}{1}", whole(), row("MUST-1"));
     let faults = faults_of(&text);
     assert!(faults.contains(&"MUST-1 stands here twice".to_owned()), "{faults:?}");
     assert!(faults.contains(&"this RFC has a part already".to_owned()), "{faults:?}");
@@ -72,9 +79,8 @@ fn parts_are_lettered_and_at_least_two() {
         ("MUST-4a MUST-4c", false),
         ("MUST-4 MUST-4a", false),
     ] {
-        let row = |label: &str| format!("| {label} | x | not taken, because of that |\n");
         let rows: String = rows.split(' ').map(row).collect();
-        let text = appendix().replace("| MUST-4 | x | not taken, because of that |\n", &rows);
+        let text = whole().replace(&row("MUST-4"), &rows);
         assert_eq!(faults_of(&text).is_empty(), is_well, "{rows}");
     }
 }
@@ -85,15 +91,14 @@ fn dead_names_are_found() {
         ("`a/gone.rs` `there`", "MUST-1: there is no file a/gone.rs"),
         ("`a/b.rs` `there`, `gone`", "MUST-1: a/b.rs has no test gone"),
     ] {
-        let text =
-            appendix().replacen("not taken, because of that", &format!("held: {evidence}"), 1);
+        let text = whole().replacen("not taken, because of that", &format!("held: {evidence}"), 1);
         assert_eq!(faults_of(&text), [what]);
     }
 }
 
 #[test]
 fn a_heading_without_a_number_and_a_broken_row_have_their_lines() {
-    let text = appendix() + "## RFC next\n| MUST-1 |\n";
+    let text = whole() + "## RFC next\n| MUST-1 |\n";
     let (_, faults) = check(&text, &mut Evidence::new(&|_| None));
     let lines: Vec<_> = faults.iter().map(|fault| fault.line).collect();
     let last = text.lines().count();
