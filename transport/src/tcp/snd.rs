@@ -41,6 +41,9 @@ pub(super) struct Snd {
     pub(super) fin: Option<SeqNumber>,
     /// Largest text of one segment, options not yet taken off, in bytes: what both sides allow.
     pub(super) mss: u16,
+    /// Whether our SYN is acknowledged. A fact of its own: SND.UNA comes round to ISS every 2^32
+    /// numbers.
+    syn_acked: bool,
 }
 
 impl Snd {
@@ -58,7 +61,14 @@ impl Snd {
             shift: 0,
             fin: None,
             mss,
+            syn_acked: false,
         }
+    }
+
+    /// Our SYN is acknowledged.
+    pub(super) fn on_syn_acked(&mut self) {
+        self.una = self.iss + 1;
+        self.syn_acked = true;
     }
 
     /// FlightSize: numbers sent and not acknowledged.
@@ -67,8 +77,8 @@ impl Snd {
     }
 
     /// Whether our SYN is acknowledged.
-    pub(super) fn syn_acked(&self) -> bool {
-        self.una != self.iss
+    pub(super) const fn syn_acked(&self) -> bool {
+        self.syn_acked
     }
 
     /// Whether our FIN has left.
@@ -90,7 +100,7 @@ impl Snd {
     pub(super) fn text_end(&self) -> SeqNumber {
         match self.fin {
             Some(fin) if self.nxt.after(fin) => fin,
-            Some(_) | None if self.nxt == self.iss => self.iss + 1,
+            Some(_) | None if !self.syn_acked => self.iss + 1,
             Some(_) | None => self.nxt,
         }
     }
@@ -160,7 +170,7 @@ mod tests {
 
     fn open(iss: u32) -> Snd {
         let mut snd = Snd::new(SeqNumber::new(iss), 1000);
-        snd.una = snd.iss + 1;
+        snd.on_syn_acked();
         snd.nxt = snd.iss + 1;
         snd.max = snd.nxt;
         snd.set_window(SeqNumber::new(5), snd.una, 10_000);
@@ -218,6 +228,20 @@ mod tests {
             ] {
                 assert_eq!(snd.is_plausible_ack(ack), plausible, "iss {iss}, {ack}");
             }
+        }
+    }
+
+    #[test]
+    fn the_syn_stays_acknowledged_when_una_comes_round_to_iss() {
+        for iss in STARTS {
+            let mut snd = open(iss);
+            snd.una = snd.iss;
+            snd.nxt = snd.iss + 700;
+            snd.max = snd.nxt;
+            assert!(snd.syn_acked());
+            assert_eq!((snd.first_byte(), snd.text_out()), (snd.iss, 700));
+            snd.nxt = snd.iss;
+            assert_eq!((snd.text_end(), snd.text_out()), (snd.iss, 0));
         }
     }
 

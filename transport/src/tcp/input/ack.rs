@@ -53,7 +53,7 @@ impl Connection {
             self.pending.reset_bare(seg.ack);
             return Err(Discard::Done);
         }
-        self.snd.una = self.snd.iss + 1;
+        self.snd.on_syn_acked();
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window) << self.snd.shift);
         self.on_syn_acked(now, seg.options.timestamps.map(|ts| ts.echo));
         self.enter(now, State::Established);

@@ -73,7 +73,7 @@ impl Connection {
 
     /// Fourth, check the SYN bit: it acknowledges ours.
     fn complete_active_open(&mut self, now: Instant, seg: &Segment<'_>) {
-        self.snd.una = seg.ack;
+        self.snd.on_syn_acked();
         self.snd.set_window(seg.seq, seg.ack, u32::from(seg.window));
         self.on_syn_acked(now, seg.options.timestamps.map(|ts| ts.echo));
         self.acks.demand();

@@ -80,6 +80,24 @@ fn whole_buffer_resent_on_fast_retransmit() {
     }
 }
 
+/// ISS is met again after 2^32 numbers; what is known of the SYN must not change by that.
+#[test]
+fn text_goes_on_when_una_comes_round_to_iss() {
+    for isn in PLACES {
+        let mut solo = Solo::established(isn);
+        solo.write(1_000);
+        solo.ack(1, 1_001, 65_535);
+        solo.skip(u32::MAX - 1_000);
+        assert_eq!(solo.connection.snd.una, solo.connection.snd.iss);
+        let sent = solo.write(3_000);
+        assert_eq!(ranges(&solo, &sent), [(1_001, 2_001), (2_001, 3_001), (3_001, 4_001)]);
+        let bytes: Vec<u8> = sent.iter().flat_map(|owned| owned.text.clone()).collect();
+        assert_eq!(bytes, super::bytes(0, 3_000));
+        assert!(solo.ack(1, 4_001, 65_535).is_empty());
+        assert_eq!(solo.connection.info(solo.now).notsent_bytes, 0);
+    }
+}
+
 #[test]
 fn limited_transmit_sends_new_text_on_the_first_two_duplicates() {
     let mut solo = Solo::established(5);

@@ -90,6 +90,16 @@ impl Solo {
         self.arrive(seq, ack, Segment { window, ..seg(Flags::ACK) })
     }
 
+    /// As if so many numbers more had been carried, all of them acknowledged. The caller's relative
+    /// numbers go on from where they were.
+    pub(super) fn skip(&mut self, numbers: u32) {
+        let snd = &mut self.connection.snd;
+        assert_eq!(snd.flight(), 0, "what is out cannot be moved");
+        for number in [&mut snd.una, &mut snd.nxt, &mut snd.max, &mut snd.wl2, &mut self.iss] {
+            *number += numbers;
+        }
+    }
+
     pub(super) fn transmit(&mut self) -> Vec<Owned> {
         let mut sent = Vec::new();
         while let Some(seg) = self.connection.poll_transmit(self.now, &mut self.stats) {
