@@ -43,8 +43,13 @@ impl Connection {
         if self.recovery.phase == Phase::Fast {
             return self.on_ack_in_recovery(delivery.acked);
         }
-        if self.snd.una.at_or_after(self.recovery.recover) {
-            self.recovery.phase = Phase::Open;
+        let Recovery { phase, recover, .. } = &mut self.recovery;
+        if self.snd.una.at_or_after(*recover) {
+            *phase = Phase::Open;
+        }
+        // It follows behind, or 2^31 numbers later it would seem to lie ahead.
+        if self.snd.una.after(*recover) {
+            *recover = self.snd.una - 1;
         }
         self.grow_window(now, delivery);
         true

@@ -80,6 +80,24 @@ fn whole_buffer_resent_on_fast_retransmit() {
     }
 }
 
+#[test]
+fn fast_retransmit_works_2_31_numbers_after_the_last_recovery() {
+    for isn in PLACES {
+        let mut solo = Solo::established(isn);
+        for kilobyte in 0..5 {
+            solo.write(1_000);
+            solo.ack(1, kilobyte * 1_000 + 1_001, 65_535);
+            solo.skip(3 << 29);
+        }
+        let una = 5_001;
+        solo.write(5_000);
+        solo.ack(1, una, 65_535);
+        solo.ack(1, una, 65_535);
+        let sent = solo.ack(1, una, 65_535);
+        assert_eq!(ranges(&solo, &sent), [(una, una + 1_000)]);
+    }
+}
+
 /// ISS is met again after 2^32 numbers; what is known of the SYN must not change by that.
 #[test]
 fn text_goes_on_when_una_comes_round_to_iss() {
