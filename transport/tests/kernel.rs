@@ -249,11 +249,12 @@ fn the_echo_comes_whole_with_two_percent_lost_each_way() {
         return;
     }
     let mut host = Host::new(1_500);
-    host.loss = 20;
+    host.lose(20, 1);
     for gateway in GATEWAYS {
         echo_by_kernel(&mut host, gateway);
     }
-    assert!(host.lost > 10, "{} packets lost", host.lost);
+    let lost: u64 = host.losses.iter().map(|loss| loss.lost).sum();
+    assert!(lost > 10, "{lost} packets lost");
     assert!(host.stack.stats().retrans_segs > 0);
 }
 

@@ -1,5 +1,8 @@
 //! A stack on a TUN device, with the kernel at the other end, and the loop that drives both.
 
+use std::collections::VecDeque;
+use std::fmt;
+
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wharf_transport::PacketBatch;
 use wharf_transport::device::Device;
@@ -9,6 +12,7 @@ use wharf_transport::device::tun::Tun;
 use wharf_transport::stack::{Config, ConnectionId, Secrets, Stack};
 use wharf_transport::tcp::{self, Event};
 use wharf_transport::time::Instant;
+use wharf_transport::wire::show;
 
 /// The kernel's addresses, and the stack's.
 pub(crate) const GATEWAYS: [&str; 2] = ["10.213.0.1", "fd00:213::1"];
@@ -20,10 +24,65 @@ pub(crate) struct Host {
     tun: Tun,
     started: std::time::Instant,
     batch: PacketBatch,
-    /// Packets lost of a thousand, each way, and what decides which.
-    pub(crate) loss: u64,
+    /// What of `batch` is not lost.
+    passed: PacketBatch,
+    /// Towards the stack, and towards the kernel.
+    pub(crate) losses: [Loss; 2],
+    trace: Trace,
+}
+
+/// The last packets, for those who look into a failure.
+#[derive(Default)]
+struct Trace {
+    packets: VecDeque<(Instant, &'static str, Box<[u8]>)>,
+}
+
+/// Packets of a trace.
+const TRACE_PACKETS: usize = 60;
+
+impl Trace {
+    /// Notes a packet to (`>`) or from (`<`) the kernel, lost or not.
+    fn note(&mut self, now: Instant, is_lost: bool, arrow: [&'static str; 2], packet: &[u8]) {
+        if self.packets.len() == TRACE_PACKETS {
+            self.packets.pop_front();
+        }
+        self.packets.push_back((now, arrow[usize::from(is_lost)], packet.into()));
+    }
+}
+
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.packets.iter().try_for_each(|(at, arrow, packet)| {
+            writeln!(f, "{:>12} {arrow} {}", at.as_nanos() / 1_000, show::packet(packet))
+        })
+    }
+}
+
+/// Loses packets of one direction by a seeded chance, between the device and the stack.
+///
+/// Neither TCP can tell this from loss on a wire: the stack's packets have left it, and the
+/// kernel's have left the device, which is done with them when they are read; a drop in the
+/// kernel's own output path would be reported to its TCP. And each packet is one segment, as there
+/// is no offload on the device: nothing is lost in bunches. That is what a filter in a namespace
+/// between the two would do, without another kernel's queue in between.
+pub(crate) struct Loss {
+    /// Packets lost of a thousand.
+    per_thousand: u64,
     prng: Prng,
     pub(crate) lost: u64,
+}
+
+impl Loss {
+    fn new(per_thousand: u64, seed: u64) -> Self {
+        Self { per_thousand, prng: Prng::new(seed), lost: 0 }
+    }
+
+    /// Whether the next packet is lost.
+    fn strikes(&mut self) -> bool {
+        let strikes = self.prng.below(1_000) < self.per_thousand;
+        self.lost += u64::from(strikes);
+        strikes
+    }
 }
 
 /// What the loop's owner does in each turn; true when it is done.
@@ -35,15 +94,26 @@ impl Host {
     }
 
     pub(crate) fn with(mtu: u16, tcp: tcp::Config) -> Self {
+        Self::of_families(mtu, tcp, &[0, 1])
+    }
+
+    /// With the addresses of `families` alone, by their places in [`ADDRESSES`]: IPv6 wants an MTU
+    /// of 1280 at least.
+    pub(crate) fn of_families(mtu: u16, tcp: tcp::Config, families: &[usize]) -> Self {
         let mut tun = Tun::open("wharf0").expect("the right to a device was looked at before");
         let mut netlink = Netlink::open().expect("netlink");
-        let gateways = [(GATEWAYS[0], 30), (GATEWAYS[1], 64)].map(|(address, prefix_len)| {
-            InterfaceAddress { address: address.parse().expect("an address"), prefix_len }
-        });
+        let gateway = |family: &usize| InterfaceAddress {
+            address: GATEWAYS[*family].parse().expect("an address"),
+            prefix_len: [30, 64][*family],
+        };
+        let gateways: Vec<_> = families.iter().map(gateway).collect();
         netlink.configure(tun.index(), mtu, &gateways).expect("a device of our own");
         tun.refresh_mtu().expect("the device is there");
         let config = Config {
-            addresses: ADDRESSES.map(|address| address.parse().expect("an address")).to_vec(),
+            addresses: families
+                .iter()
+                .map(|family| ADDRESSES[*family].parse().expect("an address"))
+                .collect(),
             mtu: tun.mtu(),
             port_range: 32_768..=60_999,
             connections_max: 100,
@@ -55,19 +125,29 @@ impl Host {
             tun,
             started: clock(),
             batch: PacketBatch::new(64, usize::from(mtu)),
-            loss: 0,
-            prng: Prng::new(1),
-            lost: 0,
+            passed: PacketBatch::new(64, usize::from(mtu)),
+            losses: [Loss::new(0, 1), Loss::new(0, 2)],
+            trace: Trace::default(),
         }
+    }
+
+    /// Loses so many packets of a thousand, each way.
+    pub(crate) fn lose(&mut self, per_thousand: u64, seed: u64) {
+        self.losses = [Loss::new(per_thousand, seed), Loss::new(per_thousand, !seed)];
+    }
+
+    /// The last packets, one on a line.
+    pub(crate) fn trace(&self) -> String {
+        self.trace.to_string()
     }
 
     /// Takes in what the device has, and returns whether it had any.
     fn receive(&mut self, now: Instant) -> bool {
         let any = self.tun.receive(&mut self.batch).expect("the device is up") > 0;
         for packet in &self.batch {
-            if self.prng.below(1_000) < self.loss {
-                self.lost += 1;
-            } else {
+            let is_lost = self.losses[0].strikes();
+            self.trace.note(now, is_lost, ["<", "< lost"], packet);
+            if !is_lost {
                 self.stack.handle_packet(now, packet);
             }
         }
@@ -78,16 +158,15 @@ impl Host {
     /// Gives the device what the stack has, and returns whether it had any.
     fn send(&mut self, now: Instant) -> bool {
         let any = self.stack.poll_transmit(now, &mut self.batch);
-        let mut passed = PacketBatch::new(self.batch.capacity(), self.batch.packet_max());
         for packet in &self.batch {
-            if self.prng.below(1_000) < self.loss {
-                self.lost += 1;
-            } else {
-                passed.push(packet);
+            let is_lost = self.losses[1].strikes();
+            self.trace.note(now, is_lost, [">", "> lost"], packet);
+            if !is_lost {
+                self.passed.push(packet);
             }
         }
         self.batch.clear();
-        self.tun.send(&mut passed).expect("the device is up");
+        self.tun.send(&mut self.passed).expect("the device is up");
         any
     }
 

@@ -4,8 +4,10 @@
 
 pub(crate) mod bottleneck;
 pub(crate) mod host;
+pub(crate) mod matrix;
 pub(crate) mod namespace;
 pub(crate) mod notation;
 pub(crate) mod peer;
 pub(crate) mod run;
 pub(crate) mod script;
+pub(crate) mod stream;

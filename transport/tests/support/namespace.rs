@@ -2,9 +2,17 @@
 //!
 //! Skipped with the reason where there is no right to one, or to the TUN device, unless
 //! WHARF_TEST_REQUIRE is set. The host's interfaces are never touched, and the end of the inner
-//! process ends the namespace.
+//! process ends the namespace. What the inner process prints is printed by the outer one.
 
 use std::process::Command;
+
+use super::matrix;
+
+/// How long the inner process may take in seconds, a little less than a test may.
+const SECONDS_MAX: &str = "110";
+
+/// The same with the whole of a matrix to play.
+const SECONDS_MAX_FULL: &str = "1200";
 
 /// Set for the inner process.
 const MARK: &str = "WHARF_TEST_NAMESPACE";
@@ -38,10 +46,12 @@ fn unshare_arguments() -> Result<&'static [&'static str], String> {
     Err(reason)
 }
 
+#[expect(clippy::print_stdout, reason = "a table is read where the tests' output is")]
 fn run_again(arguments: &[&str], test: &str) {
     let binary = std::env::current_exe().expect("a test is a file");
+    let seconds = if matrix::is_full() { SECONDS_MAX_FULL } else { SECONDS_MAX };
     let output = Command::new("timeout")
-        .args(["--kill-after=1", "60", "unshare"])
+        .args(["--kill-after=1", seconds, "unshare"])
         .args(arguments)
         .arg(binary)
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
@@ -52,6 +62,7 @@ fn run_again(arguments: &[&str], test: &str) {
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{test} in its namespace:\n{stdout}\n{stderr}");
     assert!(stdout.contains("1 passed"), "{test} did not run: is that its name?\n{stdout}");
+    println!("{stdout}");
 }
 
 #[expect(clippy::print_stdout, reason = "a skip says why, where the tests' output is read")]
