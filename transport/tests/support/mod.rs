@@ -7,6 +7,7 @@ pub(crate) mod host;
 pub(crate) mod matrix;
 pub(crate) mod namespace;
 pub(crate) mod notation;
+pub(crate) mod oracle;
 pub(crate) mod peer;
 pub(crate) mod run;
 pub(crate) mod script;
