@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "a chore speaks to the person who runs it")]
 
+mod bench;
 mod ci;
 mod requirements;
 mod sim;
@@ -42,6 +43,12 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// What the transport costs and reaches, measured; see lab/README.md.
+    Bench {
+        /// `grid`, `memory` or `packet-cost`, and what that is told: `--write`, `--json`, ..
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// What no compiler checks: lengths, layers, reasons, links, leftovers.
     Tidy,
     /// What REQUIREMENTS.md says of the RFCs' demands: whole, and each named test there.
@@ -56,6 +63,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(&root),
         Chore::Test { arguments } => test::run(&root, &arguments, test::Skips::Allowed),
         Chore::Sim { arguments } => sim::run(&root, &arguments),
+        Chore::Bench { arguments } => bench::run(&root, &arguments),
         Chore::Tidy => tidy::run(&root),
         Chore::Requirements => requirements::run(&root),
         Chore::Tools => tools::promtool(&root).map(|path| println!("{}", path.display())),

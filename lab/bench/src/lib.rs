@@ -1,0 +1,31 @@
+//! What the transport costs and what it reaches, measured: `cargo xtask bench`.
+//!
+//! - [`memory`]: bytes that an idle connection holds, by the allocator.
+//! - [`packet_cost`]: time that a packet costs with few and with many idle connections beside it.
+//! - [`grid`]: goodput beside the kernel's TCP, through one network with the same losses.
+//! - [`idle`]: the many idle connections of the first two, and who answers them.
+//! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
+//!
+//! Invariants: what is compared is measured in turn within one run, never in two; every figure has
+//! its spread; what the host does not own (namespaces, devices, threads) ends with the process.
+//!
+//! It is *not* a test: no test asserts on speed, and a figure that misses its goal fails nothing.
+//!
+//! `unsafe` is in files named `sys.rs` alone: the counting allocator, and unshare(2).
+
+#![deny(unsafe_code)]
+
+pub mod allocation;
+pub mod clock;
+pub mod grid;
+pub mod idle;
+pub mod machine;
+pub mod memory;
+pub mod namespace;
+pub mod packet_cost;
+pub mod results;
+pub mod statistics;
+
+/// Everything in a process with this library is counted: it is only ever part of benchmarks.
+#[global_allocator]
+static ALLOCATOR: allocation::Counting = allocation::Counting;

@@ -1,0 +1,172 @@
+//! `cargo xtask bench`: grid, memory, packet-cost.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
+use serde_json::Value;
+use wharf_bench::machine::Machine;
+use wharf_bench::{grid, memory, namespace, packet_cost, results};
+
+/// The highest priority of ordinary processes.
+const NICE: i32 = -20;
+
+/// What the transport costs and what it reaches; each figure with its spread.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Goodput beside the kernel's TCP, by round trip and loss.
+    Grid(Grid),
+    /// Bytes that an idle connection holds.
+    Memory(Memory),
+    /// Time of a packet with few and with many idle connections beside it.
+    PacketCost(PacketCost),
+}
+
+#[derive(Debug, Args)]
+struct Grid {
+    /// One cell, as ROUND-TRIP:LOSS in ms and percent; more than once for more. All unless given.
+    #[arg(long)]
+    cell: Vec<grid::Cell>,
+    /// Rounds; each has one run of the kernel's TCP and one of ours.
+    #[arg(long, default_value_t = 5)]
+    runs: u64,
+    /// Seconds of a run.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Megabits a second of the network.
+    #[arg(long, default_value_t = 100)]
+    rate: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct Memory {
+    /// How many connections; more than once for more sizes. 10 thousand and a million unless given.
+    #[arg(long)]
+    connections: Vec<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct PacketCost {
+    /// Rounds, in which the sizes take turns.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Turns of a size in a round.
+    #[arg(long, default_value_t = 300)]
+    turns: usize,
+    /// Measures with a million idle connections too.
+    #[arg(long)]
+    million: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct Output {
+    /// Prints JSON rather than a table.
+    #[arg(long)]
+    json: bool,
+    /// Writes the table into lab/bench/RESULTS.md.
+    #[arg(long)]
+    write: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Whoever kills the chore that started this means this too.
+    if let Err(error) = set_parent_process_death_signal(Some(Signal::KILL)) {
+        println!("this will outlive its parent: {error}");
+    }
+    let done = match arguments.what {
+        What::Grid(options) => run_grid(&options),
+        What::Memory(options) => run_memory(&options),
+        What::PacketCost(options) => run_packet_cost(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            println!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_grid(options: &Grid) -> Result<(), String> {
+    if let Some(reason) = namespace::obstacle() {
+        return Err(reason);
+    }
+    // The network is not to wait for other work of the machine; without the right to it, the
+    // priority that there is stands in the report.
+    let _ = setpriority_process(None, NICE);
+    let duration = Duration::try_from_secs_f64(options.seconds)
+        .map_err(|error| format!("--seconds {}: {error}", options.seconds))?;
+    let bits = options.rate.max(1).saturating_mul(1_000_000);
+    let extent = grid::Extent { rounds: options.runs.max(1), duration, rate: bits };
+    let (machine, setting) = (Machine::here(&root()), grid::Setting::here());
+    let setting = setting.map_err(|error| format!("/proc/sys/net: {error}"))?;
+    let cells = if options.cell.is_empty() { grid::Cell::all() } else { options.cell.clone() };
+    let measured = cells.into_iter().map(|cell| {
+        let row = grid::measure(cell, extent);
+        row.map_err(|error| format!("cell {cell}: {error}"))
+    });
+    let rows = measured.collect::<Result<Vec<_>, _>>()?;
+    let report = grid::report(&machine, &setting, extent, &rows);
+    options.output.give("grid", &report, &grid::json(&machine, &setting, extent, &rows))
+}
+
+fn run_memory(options: &Memory) -> Result<(), String> {
+    let machine = Machine::here(&root());
+    let given = options.connections.iter().copied();
+    let all =
+        if options.connections.is_empty() { vec![10_000, 1_000_000] } else { given.collect() };
+    let held: Vec<_> = all.into_iter().map(memory::measure).collect();
+    let report = memory::report(&machine, &held);
+    options.output.give("memory", &report, &memory::json(&machine, &held))
+}
+
+fn run_packet_cost(options: &PacketCost) -> Result<(), String> {
+    let machine = Machine::here(&root());
+    let extent = packet_cost::Extent { rounds: options.rounds, turns: options.turns };
+    let mut sizes = vec![10, 1_000, 100_000];
+    sizes.extend(options.million.then_some(1_000_000));
+    let costs = packet_cost::measure(&sizes, extent);
+    let report = packet_cost::report(&machine, extent, &costs);
+    options.output.give("packet-cost", &report, &packet_cost::json(&machine, &costs))
+}
+
+impl Output {
+    /// Prints what was measured, and writes it down if that is asked for.
+    fn give(&self, name: &str, report: &str, json: &Value) -> Result<(), String> {
+        if self.json {
+            println!("{json}");
+        } else {
+            println!("{report}");
+        }
+        if !self.write {
+            return Ok(());
+        }
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RESULTS.md");
+        let body = format!("{}\n\n```json\n{json}\n```\n", report.trim());
+        results::write(&path, name, &body).map_err(|error| format!("{}: {error}", path.display()))
+    }
+}
+
+/// The repository's root: this crate lies two folders below it.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
