@@ -9,6 +9,7 @@ use super::listener::ListenerId;
 use super::slots::ConnectionId;
 use super::tuple::FourTuple;
 use crate::tcp::{Connection, Event, State};
+use crate::time::Instant;
 
 /// A connection and its place in the stack.
 #[derive(Debug)]
@@ -213,21 +214,31 @@ impl Stack {
 
     /// Frees a connection that has nothing left to do: CLOSED and left by its owner, or, in
     /// TIME-WAIT, with a record in the table that answers for it.
-    pub(super) fn reap(&mut self, index: u32) {
+    pub(super) fn reap(&mut self, now: Instant, index: u32) {
         let Some(entry) = self.connections.at(index) else { return };
         if !entry.owner.has_left() {
             return;
         }
         let tuple = entry.tuple;
         if let Some(record) = entry.connection.time_wait() {
-            self.free(index);
+            self.free(now, index);
             self.stats.time_wait_overflows += self.time_waits.insert(tuple, record);
         } else if entry.connection.state() == State::Closed {
-            self.free(index);
+            self.free(now, index);
         }
     }
 
-    fn free(&mut self, index: u32) {
+    /// Takes in what a connection has found out about its path, for those that come later to the
+    /// same place: RFC 9040. Call it when the connection ends, and when it goes quiet, for others
+    /// begin before it ends (section 7.3).
+    pub(super) fn learn_path(&mut self, now: Instant, index: u32) {
+        let Some(entry) = self.connections.at(index) else { return };
+        let (address, found) = (entry.tuple.remote().ip(), entry.connection.path_record());
+        self.stats.path_evictions += self.destinations.learn(now, address, &found);
+    }
+
+    fn free(&mut self, now: Instant, index: u32) {
+        self.learn_path(now, index);
         let Some(entry) = self.connections.remove(index) else { return };
         self.demux.remove(&entry.tuple, index);
         self.wheel.cancel(index);

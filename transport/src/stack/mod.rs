@@ -53,6 +53,7 @@
 mod bookkeeping;
 mod budget;
 mod demux;
+mod destinations;
 mod errors;
 mod icmp;
 mod listener;
@@ -75,6 +76,7 @@ use std::collections::VecDeque;
 
 use self::bookkeeping::Entry;
 use self::demux::Demux;
+use self::destinations::Destinations;
 pub use self::errors::{ConnectError, ListenError, NoConnection, ReadError, WriteError};
 pub use self::listener::ListenerId;
 use self::listener::Listeners;
@@ -118,6 +120,8 @@ pub struct Stack {
     ports: Ports,
     connections: Slots<Entry>,
     demux: Demux,
+    /// What is known of the paths to peers.
+    destinations: Destinations,
     listeners: Listeners,
     time_waits: TimeWaitTable,
     wheel: TimerWheel,
@@ -147,6 +151,7 @@ impl Stack {
             ports: Ports::new(config.port_range.clone(), &secrets),
             connections: Slots::new(),
             demux: Demux::new(secrets.demux),
+            destinations: Destinations::new(secrets.demux),
             listeners: Listeners::default(),
             time_waits: TimeWaitTable::new(config.time_wait_max, secrets.demux),
             wheel: TimerWheel::new(),

@@ -61,6 +61,7 @@ counters! {
     time_wait_overflows: "TIME-WAIT entries evicted because the table was full.",
     listen_overflows: "Handshakes dropped because the accept queue was full.",
     listen_drops: "SYNs to a listener dropped for any reason.",
+    path_evictions: "Records of paths evicted because the table of destinations was full (RFC 9040).",
     discarded_segs: "Segments discarded by the receive processing (unacceptable, old, or for a closed state).",
     no_connection: "Segments for which there was no connection and no listener.",
     ip_in_receives: "IP packets received, those in error included.",

@@ -61,7 +61,8 @@ impl Stack {
         }
         let tuple = self.free_tuple(local, remote)?;
         self.stats.active_opens += 1;
-        let connection = Connection::connect(now, &self.config.tcp, self.start(now, tuple));
+        let start = self.start(now, tuple);
+        let connection = Connection::connect(now, &self.config.tcp, start);
         Ok(self.add(tuple, Owner::Holder, connection))
     }
 
@@ -290,13 +291,14 @@ impl Stack {
     }
 
     /// What a connection of `tuple` begins with.
-    pub(super) fn start(&self, now: Instant, tuple: FourTuple) -> Start {
+    pub(super) fn start(&mut self, now: Instant, tuple: FourTuple) -> Start {
         let Ends { local, remote } = self.ends_of(tuple);
         Start {
             isn: self.isn.generate(now, local, remote),
             timestamp_offset: timestamp_offset(&self.secrets.timestamps, local, remote),
             mss: mss(self.config.mtu, remote.ip()),
             peer_mss: Start::default_mss(remote.is_ipv4()),
+            path: self.destinations.recall(now, remote.ip()),
         }
     }
 

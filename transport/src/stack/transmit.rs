@@ -65,7 +65,7 @@ impl Stack {
         let mut left = SEGMENTS_IN_A_ROW;
         while left > 0 && !batch.is_full() {
             let Some(segment) = entry.connection.poll_transmit(now, &mut self.stats) else {
-                return self.sent_all(index);
+                return self.sent_all(now, index);
             };
             push_segment(batch, self.hop_limit, ends, &segment, &mut self.stats);
             left -= 1;
@@ -75,9 +75,9 @@ impl Stack {
     }
 
     /// A connection has nothing more to send for now: its timer is set, and it may be over.
-    fn sent_all(&mut self, index: u32) {
+    fn sent_all(&mut self, now: Instant, index: u32) {
         self.settle(index);
-        self.reap(index);
+        self.reap(now, index);
     }
 }
 

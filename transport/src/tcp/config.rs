@@ -3,6 +3,8 @@
 use crate::time::Duration;
 use crate::wire::SeqNumber;
 
+use super::path::PathRecord;
+
 /// Largest buffer a connection may have: half of what a window of scale 14 can offer, so that
 /// sequence arithmetic has room to spare (RFC 7323, section 2.3).
 const BUFFER_MAX: usize = 1 << 29;
@@ -116,6 +118,8 @@ pub struct Start {
     pub mss: u16,
     /// Segment size to assume of a peer that names none: [`Start::default_mss`] of the family.
     pub peer_mss: u16,
+    /// What earlier connections to the same place have left: RFC 9040.
+    pub path: PathRecord,
 }
 
 impl Start {

@@ -132,10 +132,10 @@ impl Connection {
             rcv: Rcv::new(capacity, start.mss, config.receive_shift()),
             send_buffer: SendBuffer::new(config.send_buffer),
             assembler: Assembler::new(),
-            rtt: RttEstimator::new(&config),
+            rtt: RttEstimator::new(&config).after(start.path.rtt),
             congestion: CongestionWindow::new(&config, u32::from(start.mss), false),
             ecn: EcnState::new(),
-            recovery: Recovery::new(start.isn, config.clock_resolution),
+            recovery: Recovery::new(&start, config.clock_resolution),
             timers: TimerTable::new(),
             acks: DelayedAck::new(),
             challenges: ChallengeBudget::new(now),
@@ -222,6 +222,7 @@ impl Connection {
         self.rtt.on_established(self.syn_lost);
         let mss = u32::from(self.snd.mss);
         self.congestion = CongestionWindow::new(&self.config, mss, self.syn_lost);
+        self.congestion.inherit(self.start.path.ssthresh);
         self.text_sent_at = now;
         self.timers.stop(Timer::Retransmit);
         if let Some(keepalive) = self.config.keepalive {

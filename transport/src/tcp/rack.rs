@@ -42,8 +42,10 @@ pub(super) struct Rack {
     rtt: Duration,
     /// RACK.fack.
     fack: SeqNumber,
-    /// RACK.reordering_seen.
+    /// RACK.reordering_seen, on this connection.
     reordering_seen: bool,
+    /// Whether earlier connections to the same place have seen it: RFC 9040.
+    inherited: bool,
     /// Largest distance, in segments, by which something was overtaken.
     degree: u16,
     /// RACK.dsack_round.
@@ -70,14 +72,19 @@ pub(super) struct Path {
 }
 
 impl Rack {
-    /// Nothing delivered yet.
-    pub(super) const fn new(iss: SeqNumber, resolution: Duration) -> Self {
+    /// Nothing delivered yet; earlier connections may have seen reordering of some degree.
+    pub(super) const fn new(iss: SeqNumber, resolution: Duration, earlier: Option<u16>) -> Self {
+        let degree = match earlier {
+            Some(degree) if degree > DEGREE_START => degree,
+            Some(_) | None => DEGREE_START,
+        };
         Self {
             latest: None,
             rtt: Duration::ZERO,
             fack: iss,
             reordering_seen: false,
-            degree: DEGREE_START,
+            inherited: earlier.is_some(),
+            degree,
             dsack_round: None,
             multiple: 1,
             persist: 0,
@@ -88,6 +95,11 @@ impl Rack {
     /// Degree of reordering seen, in segments; DupThresh if none was.
     pub(super) const fn degree(&self) -> u16 {
         self.degree
+    }
+
+    /// Degree of reordering, if this connection itself has seen any.
+    pub(super) fn degree_seen(&self) -> Option<u16> {
+        self.reordering_seen.then_some(self.degree)
     }
 
     /// A round trip was measured: it stands for RACK.rtt until something is delivered.
@@ -165,7 +177,8 @@ impl Rack {
 
     /// Step 4: RACK.reo_wnd.
     pub(super) fn window(&self, path: &Path) -> Duration {
-        if !self.reordering_seen && (path.in_recovery || path.many_sacked) {
+        let reorders = self.reordering_seen || self.inherited;
+        if !reorders && (path.in_recovery || path.many_sacked) {
             return Duration::ZERO;
         }
         (path.min_rtt / 4).saturating_mul(u32::from(self.multiple)).min(path.srtt)

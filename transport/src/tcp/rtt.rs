@@ -7,6 +7,7 @@
 use crate::time::{Duration, Instant};
 
 use super::config::Config;
+use super::path::RoundTrip;
 
 /// Longest round trip believed, in microseconds: above RTO's upper bound; keeps the scaled sums in
 /// 32 bits.
@@ -37,6 +38,9 @@ pub(super) struct RttEstimator {
     min_since: Instant,
     /// Doublings of RTO since the last valid sample: RFC 6298, section 5.5.
     backoff: u8,
+    /// RTO of earlier connections to the same place, until a second round trip is measured: RFC 9040,
+    /// section 6. It makes ours longer, never shorter.
+    earlier: Duration,
     initial: Duration,
     min: Duration,
     max: Duration,
@@ -52,10 +56,27 @@ impl RttEstimator {
             min_before_us: u32::MAX,
             min_since: Instant::ORIGIN,
             backoff: 0,
+            earlier: Duration::ZERO,
             initial: config.rto_initial,
             min: config.rto_min,
             max: config.rto_max,
         }
+    }
+
+    /// The same after earlier connections, which have measured this.
+    pub(super) fn after(self, earlier: Option<RoundTrip>) -> Self {
+        let rto = earlier.map_or(Duration::ZERO, |it| {
+            let RoundTrip { srtt, rttvar } = it;
+            srtt.saturating_add(rttvar.saturating_mul(4))
+        });
+        Self { earlier: rto.min(self.max), ..self }
+    }
+
+    /// SRTT and RTTVAR for later connections. None while timeouts go unanswered: the path is not any
+    /// more what was measured.
+    pub(super) fn round_trip(&self) -> Option<RoundTrip> {
+        let srtt = self.srtt().filter(|_| self.backoff == 0)?;
+        Some(RoundTrip { srtt, rttvar: self.rttvar() })
     }
 
     /// Takes in the round trip of a segment that was sent once: RFC 6298, sections 2.2, 2.3 and
@@ -70,6 +91,7 @@ impl RttEstimator {
             self.rttvar_4 = us * 2;
             return;
         }
+        self.earlier = Duration::ZERO;
         let srtt = self.srtt_8 / 8;
         self.rttvar_4 = self.rttvar_4 - self.rttvar_4 / 4 + srtt.abs_diff(us);
         self.srtt_8 = self.srtt_8 - srtt + us;
@@ -113,10 +135,11 @@ impl RttEstimator {
     /// RTO as measured, without back-off.
     fn base(&self) -> Duration {
         if self.srtt_8 == 0 {
-            return self.initial.min(self.max);
+            return self.initial.max(self.earlier).min(self.max);
         }
         let us = self.srtt_8 / 8 + self.rttvar_4.max(GRANULARITY_US);
-        Duration::from_micros(u64::from(us)).clamp(self.min, self.max.max(self.min))
+        let measured = Duration::from_micros(u64::from(us)).max(self.earlier);
+        measured.clamp(self.min, self.max.max(self.min))
     }
 
     /// SRTT, once there is one.

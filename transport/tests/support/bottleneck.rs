@@ -124,6 +124,11 @@ impl Bottleneck {
         }
     }
 
+    /// The path becomes another one; what is on its way arrives as it would have.
+    pub(crate) fn set_path(&mut self, path: Path) {
+        self.path = path;
+    }
+
     /// Opens another flow, which writes as much as it may; its number.
     pub(crate) fn open(&mut self, budget: Option<usize>) -> usize {
         let id = self.sender.connect(self.now, self.remote).expect("connects");

@@ -231,6 +231,7 @@ impl<'a> Run<'a> {
         self.peer.local = self.stack.ends(id).expect("lives").0;
         self.connection = Some(id);
         self.closed = None;
+        (self.written, self.read) = (0, 0);
     }
 
     fn listen(&mut self) {

@@ -3,6 +3,7 @@
 mod icmp;
 mod limits;
 mod listening;
+mod paths;
 mod time_waits;
 
 use core::net::{IpAddr, SocketAddr};

@@ -16,6 +16,7 @@ mod curve;
 mod ecn;
 mod hystart;
 mod pacer;
+mod path;
 mod reno;
 mod validation;
 
@@ -26,6 +27,7 @@ use self::controller::{CongestionController, Controller};
 pub(super) use self::ecn::EcnState;
 use self::hystart::{HyStart, Step};
 use self::pacer::{Pacer, Rate};
+use self::path::Inheritance;
 use self::validation::Validation;
 use super::config::Config;
 
@@ -87,6 +89,7 @@ pub(in crate::tcp) struct CongestionWindow {
     /// Most that was in flight when text last left, in bytes.
     used: u32,
     hystart: HyStart,
+    inheritance: Inheritance,
     controller: Controller,
     validation: Validation,
     pacer: Pacer,
@@ -134,6 +137,7 @@ impl CongestionWindow {
             mss,
             used: 0,
             hystart: HyStart::new(),
+            inheritance: Inheritance::default(),
             controller: Controller::new(config.congestion),
             validation: Validation::new(),
             pacer: Pacer::new(initial_window(mss)),
@@ -313,7 +317,7 @@ impl CongestionWindow {
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
     /// at the ssthresh that a loss has found.
     fn slow_start(&mut self, ack: &Ack, full: bool) {
-        let limit = if self.ssthresh == UNLIMITED {
+        let limit = if self.is_first_slow_start() {
             match self.hystart.on_ack(ack) {
                 Step::Grow { divisor, .. } if self.pacing => (ack.acked / divisor, u32::MAX),
                 Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
@@ -384,6 +388,7 @@ impl CongestionWindow {
     fn answer_for(&mut self, event: &Congested) {
         self.reduced_to = Some(event.nxt);
         self.cwr_due = true;
+        self.inheritance.on_reduction();
     }
 
     fn grow(&mut self, bytes: u32) {

@@ -18,6 +18,7 @@ use crate::stack::stats::Stats;
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
+use super::config::Start;
 use super::connection::Connection;
 use super::event::CloseReason;
 use super::prr::Prr;
@@ -106,11 +107,12 @@ pub(super) struct Recovery {
 
 impl Recovery {
     /// Nothing lost yet; `recover` is ISS.
-    pub(super) const fn new(iss: SeqNumber, resolution: Duration) -> Self {
+    pub(super) const fn new(start: &Start, resolution: Duration) -> Self {
+        let iss = start.isn;
         Self {
             phase: Phase::Open,
             scoreboard: Scoreboard::new(),
-            rack: Rack::new(iss, resolution),
+            rack: Rack::new(iss, resolution, start.path.reordering),
             prr: Prr::new(),
             probe: LossProbe::new(iss),
             frto: Frto::Off,

@@ -14,7 +14,7 @@ fn sent(index: u32, millis: u64, resent: bool) -> Sent {
 }
 
 fn rack(resolution: Duration) -> Rack {
-    Rack::new(SeqNumber::new(u32::MAX - 2_500), resolution)
+    Rack::new(SeqNumber::new(u32::MAX - 2_500), resolution, None)
 }
 
 fn path() -> Path {

@@ -13,7 +13,7 @@ mod windows;
 
 use crate::wire::{Segment, SeqNumber, Text};
 
-use super::{Config, Connection, Start, State};
+use super::{Config, Connection, PathRecord, Start, State};
 use crate::time::Instant;
 
 /// Where every test of a pair is also run: the start, half the circle, and just before the wrap.
@@ -25,6 +25,7 @@ fn start(isn: u32) -> Start {
         timestamp_offset: isn ^ 0x5555_5555,
         mss: 1000,
         peer_mss: Start::default_mss(true),
+        path: PathRecord::default(),
     }
 }
 
