@@ -5,13 +5,15 @@
 //! - [`grid`]: goodput beside the kernel's TCP, through one network with the same losses.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
 //! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
+//! - [`namespace`], [`scheduling`], [`clock`], [`allocation`]: what is asked of the system.
 //!
 //! Invariants: what is compared is measured in turn within one run, never in two; every figure has
 //! its spread; what the host does not own (namespaces, devices, threads) ends with the process.
 //!
 //! It is *not* a test: no test asserts on speed, and a figure that misses its goal fails nothing.
 //!
-//! `unsafe` is in files named `sys.rs` alone: the counting allocator, and unshare(2).
+//! `unsafe` is in files named `sys.rs` alone: the counting allocator, unshare(2), and
+//! sched_setscheduler(2).
 
 #![deny(unsafe_code)]
 
@@ -24,6 +26,7 @@ pub mod memory;
 pub mod namespace;
 pub mod packet_cost;
 pub mod results;
+pub mod scheduling;
 pub mod statistics;
 
 /// Everything in a process with this library is counted: it is only ever part of benchmarks.

@@ -8,13 +8,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use rustix::process::{Signal, set_parent_process_death_signal, setpriority_process};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
+use wharf_bench::scheduling::Scheduling;
 use wharf_bench::{grid, memory, namespace, packet_cost, results};
-
-/// The highest priority of ordinary processes.
-const NICE: i32 = -20;
 
 /// What the transport costs and what it reaches; each figure with its spread.
 #[derive(Debug, Parser)]
@@ -110,14 +108,11 @@ fn run_grid(options: &Grid) -> Result<(), String> {
     if let Some(reason) = namespace::obstacle() {
         return Err(reason);
     }
-    // The network is not to wait for other work of the machine; without the right to it, the
-    // priority that there is stands in the report.
-    let _ = setpriority_process(None, NICE);
     let duration = Duration::try_from_secs_f64(options.seconds)
         .map_err(|error| format!("--seconds {}: {error}", options.seconds))?;
     let bits = options.rate.max(1).saturating_mul(1_000_000);
     let extent = grid::Extent { rounds: options.runs.max(1), duration, rate: bits };
-    let (machine, setting) = (Machine::here(&root()), grid::Setting::here());
+    let (machine, setting) = (Machine::here(&root()), grid::Setting::here(Scheduling::best()));
     let setting = setting.map_err(|error| format!("/proc/sys/net: {error}"))?;
     let cells = if options.cell.is_empty() { grid::Cell::all() } else { options.cell.clone() };
     let measured = cells.into_iter().map(|cell| {

@@ -30,6 +30,7 @@ pub use self::run::{Outcome, Plan, run};
 pub use self::sender::{Resent, Sender};
 pub use self::table::{GOAL, Row, json, report};
 use crate::namespace;
+use crate::scheduling::Scheduling;
 
 /// Longest packet of both hosts and of the network.
 const MTU: u16 = 1_500;
@@ -55,33 +56,33 @@ pub struct Setting {
     pub tcp_wmem: String,
     /// The kernel's receive buffers, as found; the greatest is raised for the receiver.
     pub tcp_rmem: String,
-    /// The priority of this process.
-    pub nice: i32,
+    /// Whom the threads wait for.
+    pub scheduling: Scheduling,
 }
 
 impl Setting {
-    /// Asks the system.
+    /// Asks the system for it.
     ///
     /// # Errors
     ///
     /// If it does not say.
-    pub fn here() -> io::Result<Self> {
+    pub fn here(scheduling: Scheduling) -> io::Result<Self> {
         Ok(Self {
             tcp_wmem: namespace::setting("ipv4/tcp_wmem")?,
             tcp_rmem: namespace::setting("ipv4/tcp_rmem")?,
-            nice: rustix::process::getpriority_process(None)?,
+            scheduling,
         })
     }
 }
 
 impl fmt::Display for Setting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { tcp_wmem, tcp_rmem, nice } = self;
+        let Self { tcp_wmem, tcp_rmem, scheduling } = self;
         let most = ends::RECEIVE_BUFFER_MAX;
         write!(
             f,
             "{CONGESTION} on all ends, MTU {MTU}, no offload on any device; tcp_wmem {tcp_wmem} \
-             (ours: the last), tcp_rmem {tcp_rmem} (the receiver's last: {most}); nice {nice}"
+             (ours: the last), tcp_rmem {tcp_rmem} (the receiver's last: {most}); {scheduling} threads"
         )
     }
 }

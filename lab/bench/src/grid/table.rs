@@ -155,7 +155,7 @@ pub fn json(machine: &Machine, setting: &Setting, extent: Extent, rows: &[Row]) 
         "offloads": "none",
         "tcp_wmem": setting.tcp_wmem,
         "tcp_rmem": setting.tcp_rmem,
-        "nice": setting.nice,
+        "scheduling": setting.scheduling.to_string(),
         "rate_bits": extent.rate,
         "rounds": extent.rounds,
         "seconds": extent.duration.as_secs_f64(),
