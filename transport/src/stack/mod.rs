@@ -52,10 +52,12 @@
 
 mod bookkeeping;
 mod budget;
+mod chunks;
 mod demux;
 mod destinations;
 mod errors;
 mod icmp;
+mod link;
 mod listener;
 mod ports;
 mod receive;

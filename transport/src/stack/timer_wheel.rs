@@ -12,6 +12,8 @@
 //! One entry an owner; owners are small indices. What it is not: a queue of callbacks. It gives
 //! out indices, and the owner is asked what it wants.
 
+use super::chunks::Chunks;
+use super::link::Link;
 use crate::time::Instant;
 
 /// A tick is 2^17 ns, about 131 us: how far timers are told apart without looking at them.
@@ -20,8 +22,6 @@ const TICK_SHIFT: u32 = 17;
 const LEVELS: usize = 8;
 const LEVEL_BITS: u32 = 6;
 const SLOTS: usize = 1 << LEVEL_BITS;
-/// Nodes of one chunk; chunks are never moved.
-const CHUNK: usize = 1024;
 
 /// Where a node is linked: a slot of a level, the list of what is due, or nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,22 +34,35 @@ enum Place {
 #[derive(Clone, Copy, Debug)]
 struct Node {
     deadline: Instant,
-    previous: Option<u32>,
-    next: Option<u32>,
+    previous: Link,
+    next: Link,
     place: Place,
 }
 
-const UNLINKED: Node =
-    Node { deadline: Instant::ORIGIN, previous: None, next: None, place: Place::Nowhere };
+/// What a timer costs.
+const _: () = assert!(size_of::<Node>() <= 24, "a timer stays compact");
+
+const UNLINKED: Node = Node {
+    deadline: Instant::ORIGIN,
+    previous: Link::NONE,
+    next: Link::NONE,
+    place: Place::Nowhere,
+};
+
+impl Default for Node {
+    fn default() -> Self {
+        UNLINKED
+    }
+}
 
 /// A list of nodes and the lower bound of their deadlines.
 #[derive(Clone, Copy, Debug)]
 struct List {
-    head: Option<u32>,
+    head: Link,
     earliest: Instant,
 }
 
-const EMPTY: List = List { head: None, earliest: Instant::from_nanos(u64::MAX) };
+const EMPTY: List = List { head: Link::NONE, earliest: Instant::from_nanos(u64::MAX) };
 
 /// Timers by the index of their owner.
 #[derive(Debug)]
@@ -60,7 +73,7 @@ pub(super) struct TimerWheel {
     /// Per level one bit for each slot that is not empty.
     occupied: [u64; LEVELS],
     due: List,
-    nodes: Vec<Box<[Node]>>,
+    nodes: Chunks<Node>,
 }
 
 impl TimerWheel {
@@ -70,20 +83,18 @@ impl TimerWheel {
             lists: vec![EMPTY; LEVELS * SLOTS].into_boxed_slice(),
             occupied: [0; LEVELS],
             due: EMPTY,
-            nodes: Vec::new(),
+            nodes: Chunks::new(),
         }
     }
 
     /// When `owner`'s timer is armed for.
     pub(super) fn deadline(&self, owner: u32) -> Option<Instant> {
-        let owner = usize::try_from(owner).ok()?;
-        let node = self.nodes.get(owner / CHUNK)?.get(owner % CHUNK)?;
+        let node = self.nodes.get(owner)?;
         (node.place != Place::Nowhere).then_some(node.deadline)
     }
 
     /// Arms the timer of `owner`, in place of the one it may have had.
     pub(super) fn arm(&mut self, owner: u32, deadline: Instant) {
-        self.grow_to(owner);
         self.unlink(owner);
         self.link(owner, deadline);
     }
@@ -97,7 +108,7 @@ impl TimerWheel {
 
     /// The deadline that comes first, or earlier by what was cancelled.
     pub(super) fn earliest(&self) -> Option<Instant> {
-        if self.due.head.is_some() {
+        if self.due.head.index().is_some() {
             return Some(self.due.earliest);
         }
         self.first_slot().map(|slot| self.lists[slot].earliest)
@@ -105,10 +116,10 @@ impl TimerWheel {
 
     /// Takes one owner whose deadline has come.
     pub(super) fn pop_expired(&mut self, now: Instant) -> Option<u32> {
-        if self.due.head.is_none() {
+        if self.due.head.index().is_none() {
             self.advance(now);
         }
-        let owner = self.due.head?;
+        let owner = self.due.head.index()?;
         self.unlink(owner);
         Some(owner)
     }
@@ -136,8 +147,8 @@ impl TimerWheel {
         let mut next = self.lists[slot].head;
         self.lists[slot] = EMPTY;
         self.occupied[slot / SLOTS] &= !(1 << (slot % SLOTS));
-        while let Some(owner) = next {
-            let node = self.node_mut(owner);
+        while let Some(owner) = next.index() {
+            let node = self.nodes.at_mut(owner);
             next = node.next;
             let deadline = node.deadline;
             *node = Node { deadline, ..UNLINKED };
@@ -162,12 +173,12 @@ impl TimerWheel {
 
     fn push(&mut self, owner: u32, deadline: Instant, place: Place) {
         let list = self.list_mut(place).expect("a node is pushed to a list");
-        let next = list.head.replace(owner);
+        let next = core::mem::replace(&mut list.head, Link::to(owner));
         list.earliest = list.earliest.min(deadline);
-        if let Some(next) = next {
-            self.node_mut(next).previous = Some(owner);
+        if let Some(next) = next.index() {
+            self.nodes.at_mut(next).previous = Link::to(owner);
         }
-        *self.node_mut(owner) = Node { deadline, previous: None, next, place };
+        *self.nodes.at_mut(owner) = Node { deadline, previous: Link::NONE, next, place };
         if let Place::Slot(slot) = place {
             let slot = usize::from(slot);
             self.occupied[slot / SLOTS] |= 1 << (slot % SLOTS);
@@ -175,23 +186,23 @@ impl TimerWheel {
     }
 
     fn unlink(&mut self, owner: u32) {
-        let node = core::mem::replace(self.node_mut(owner), UNLINKED);
-        if let Some(next) = node.next {
-            self.node_mut(next).previous = node.previous;
+        let node = core::mem::replace(self.nodes.at_mut(owner), UNLINKED);
+        if let Some(next) = node.next.index() {
+            self.nodes.at_mut(next).previous = node.previous;
         }
-        match node.previous {
-            Some(previous) => self.node_mut(previous).next = node.next,
+        match node.previous.index() {
+            Some(previous) => self.nodes.at_mut(previous).next = node.next,
             None => self.set_head(node.place, node.next),
         }
     }
 
     /// Gives a list a new head; a list without one is empty and has no deadline.
-    fn set_head(&mut self, place: Place, head: Option<u32>) {
+    fn set_head(&mut self, place: Place, head: Link) {
         let Some(list) = self.list_mut(place) else {
             return;
         };
         list.head = head;
-        if head.is_some() {
+        if head.index().is_some() {
             return;
         }
         *list = EMPTY;
@@ -221,21 +232,6 @@ impl TimerWheel {
         let shift = LEVEL_BITS * u32::try_from(slot / SLOTS).expect("8 levels");
         let upper = self.elapsed >> shift >> LEVEL_BITS << LEVEL_BITS;
         (upper | (slot % SLOTS) as u64) << shift
-    }
-
-    fn grow_to(&mut self, owner: u32) {
-        let owner = usize::try_from(owner).expect("an index fits");
-        while self.nodes.len() <= owner / CHUNK {
-            self.nodes.push(vec![UNLINKED; CHUNK].into_boxed_slice());
-        }
-    }
-
-    fn node_mut(&mut self, owner: u32) -> &mut Node {
-        let owner = usize::try_from(owner).expect("an index fits");
-        self.nodes
-            .get_mut(owner / CHUNK)
-            .and_then(|chunk| chunk.get_mut(owner % CHUNK))
-            .expect("a node exists once its owner was armed")
     }
 }
 
