@@ -6,7 +6,9 @@
 
 use super::Stack;
 use super::listener::ListenerId;
+use super::rest::Body;
 use super::slots::ConnectionId;
+use super::standing::{Queue, Standing};
 use super::tuple::FourTuple;
 use crate::tcp::{Connection, Event, State};
 use crate::time::Instant;
@@ -18,18 +20,20 @@ pub(super) struct Entry {
     pub(super) owner: Owner,
     /// The state under which it is counted.
     counted: State,
-    /// Whether the demultiplexer finds it; not once it is CLOSED, so that the tuple is free.
-    found: bool,
-    pub(super) ready: bool,
-    eventful: bool,
-    pub(super) connection: Connection,
+    pub(super) standing: Standing,
+    pub(super) body: Body,
 }
 
 impl Entry {
+    /// The next event of the connection; at rest it has none.
+    fn poll_event(&mut self) -> Option<Event> {
+        self.body.live_mut()?.poll_event()
+    }
+
     /// The event that the connection is over, if it is; all others are passed over.
     fn next_closed(&mut self) -> Option<Event> {
         loop {
-            let event = self.connection.poll_event()?;
+            let event = self.poll_event()?;
             if matches!(event, Event::Closed(_)) {
                 return Some(event);
             }
@@ -85,12 +89,10 @@ impl Stack {
             tuple,
             owner,
             counted: state,
-            found: true,
-            ready: false,
-            eventful: false,
-            connection,
+            standing: Standing::default(),
+            body: Body::Live(Box::new(connection)),
         });
-        self.demux.insert(tuple, id.index());
+        self.demux.insert(&tuple, id.index());
         *self.count_of(state) += 1;
         self.touched(id.index());
         id
@@ -107,14 +109,16 @@ impl Stack {
         self.recount(index);
         self.tell_owner(index);
         self.rearm(index);
+        self.watch(index);
     }
 
     /// Files the connection under its state, and frees the tuple of one that is CLOSED.
     fn recount(&mut self, index: u32) {
         let Some(entry) = self.connections.at_mut(index) else { return };
-        let state = entry.connection.state();
+        let state = entry.body.state();
         let before = core::mem::replace(&mut entry.counted, state);
-        let vacates = state == State::Closed && core::mem::replace(&mut entry.found, false);
+        // Once it is CLOSED the demultiplexer does not find it, so that the tuple is free.
+        let vacates = state == State::Closed && before != State::Closed;
         let tuple = entry.tuple;
         if state != before {
             *self.count_of(before) -= 1;
@@ -131,7 +135,7 @@ impl Stack {
             Owner::Holder | Owner::Leaving => self.mark_eventful(index),
             Owner::Handshake(listener) => self.follow_handshake(index, listener),
             Owner::AcceptQueue(_) | Owner::Told => {}
-            Owner::Nobody => while entry.connection.poll_event().is_some() {},
+            Owner::Nobody => while entry.poll_event().is_some() {},
         }
     }
 
@@ -139,14 +143,14 @@ impl Stack {
     fn follow_handshake(&mut self, index: u32, listener: ListenerId) {
         let Some(id) = self.connections.id_at(index) else { return };
         let Some(entry) = self.connections.at_mut(index) else { return };
-        match entry.connection.poll_event() {
+        match entry.poll_event() {
             Some(Event::Established) => {
                 entry.owner = Owner::AcceptQueue(listener);
                 self.announce(listener, id);
             }
-            Some(_) | None if entry.connection.state() == State::Closed => {
+            Some(_) | None if entry.body.state() == State::Closed => {
                 entry.owner = Owner::Nobody;
-                while entry.connection.poll_event().is_some() {}
+                while entry.poll_event().is_some() {}
                 if let Some(listener) = self.listeners.get_mut(listener) {
                     listener.handshake_failed();
                 }
@@ -168,7 +172,11 @@ impl Stack {
     /// early does nothing, and most timers are moved later many times before they come.
     pub(super) fn rearm(&mut self, index: u32) {
         let Some(entry) = self.connections.at(index) else { return };
-        match (entry.connection.poll_timeout(), self.wheel.deadline(index)) {
+        let wanted = match &entry.body {
+            Body::Live(connection) => connection.poll_timeout(),
+            Body::Dormant(dormant) => dormant.poll_timeout(&self.config.tcp),
+        };
+        match (wanted, self.wheel.deadline(index)) {
             (None, None) => {}
             (None, Some(_)) => self.wheel.cancel(index),
             (Some(wanted), Some(armed)) if armed <= wanted => {}
@@ -179,7 +187,7 @@ impl Stack {
     pub(super) fn mark_ready(&mut self, index: u32) {
         let Some(id) = self.connections.id_at(index) else { return };
         let Some(entry) = self.connections.at_mut(index) else { return };
-        if !core::mem::replace(&mut entry.ready, true) {
+        if entry.standing.join(Queue::Ready) {
             self.ready.push_back(id);
         }
     }
@@ -187,7 +195,7 @@ impl Stack {
     pub(super) fn mark_eventful(&mut self, index: u32) {
         let Some(id) = self.connections.id_at(index) else { return };
         let Some(entry) = self.connections.at_mut(index) else { return };
-        if !core::mem::replace(&mut entry.eventful, true) {
+        if entry.standing.join(Queue::Eventful) {
             self.eventful.push_back(id);
         }
     }
@@ -199,7 +207,7 @@ impl Stack {
         }
         let entry = self.connections.at_mut(id.index())?;
         let event = match entry.owner {
-            Owner::Holder => entry.connection.poll_event(),
+            Owner::Holder => entry.poll_event(),
             Owner::Leaving => entry.next_closed(),
             Owner::Handshake(_) | Owner::AcceptQueue(_) | Owner::Told | Owner::Nobody => None,
         };
@@ -207,7 +215,7 @@ impl Stack {
             entry.owner = Owner::Told;
             self.mark_ready(id.index());
         } else if event.is_none() {
-            entry.eventful = false;
+            entry.standing.leave(Queue::Eventful);
         }
         event
     }
@@ -220,10 +228,10 @@ impl Stack {
             return;
         }
         let tuple = entry.tuple;
-        if let Some(record) = entry.connection.time_wait() {
+        if let Some(record) = entry.body.live().and_then(Connection::time_wait) {
             self.free(now, index);
             self.stats.time_wait_overflows += self.time_waits.insert(tuple, record);
-        } else if entry.connection.state() == State::Closed {
+        } else if entry.body.state() == State::Closed {
             self.free(now, index);
         }
     }
@@ -233,7 +241,8 @@ impl Stack {
     /// begin before it ends (section 7.3).
     pub(super) fn learn_path(&mut self, now: Instant, index: u32) {
         let Some(entry) = self.connections.at(index) else { return };
-        let (address, found) = (entry.tuple.remote().ip(), entry.connection.path_record());
+        let Some(connection) = entry.body.live() else { return };
+        let (address, found) = (entry.tuple.remote().ip(), connection.path_record());
         self.stats.path_evictions += self.destinations.learn(now, address, &found);
     }
 

@@ -1,77 +1,144 @@
-//! From a four-tuple to what has it: a hash table under a secret key.
+//! From a four-tuple to the connection that has it.
 //!
-//! Tuples are in part what outsiders choose (their address and port towards a listener), so the
-//! hash is keyed: nobody can aim at one bucket. Finding costs the same whatever the number of
-//! connections.
+//! A hash table that knows only numbers: the tuples stay with the connections, and whoever asks says
+//! which number has the tuple. It grows by one bucket at a time (Litwin, "Linear hashing", 1980), so
+//! no packet ever waits for a table to be copied; buckets are chains through a list of nodes, one a
+//! connection, in chunks that never move.
+//!
+//! Tuples are in part what outsiders choose (their address and port towards a listener), so the hash
+//! is keyed: nobody can aim at one bucket. Finding costs the same whatever the number of
+//! connections: there are [`BUCKETS_EACH`] buckets for each.
+//!
+//! Room is kept once it was needed, as that of the connections is.
 
-use hashbrown::HashTable;
-
-use super::secrets::keyed_hash;
+use super::chunks::Chunks;
+use super::link::Link;
+use super::secrets::{keyed_hash, low_half};
 use super::tuple::FourTuple;
 
-/// Numbers (of a slot, of a place in a queue) by tuple.
+/// Buckets for each connection. Linear hashing leaves some buckets twice as full as others; with two
+/// for each, hardly any chain has more than two links.
+const BUCKETS_EACH: usize = 2;
+
+/// Buckets of an empty table: a power of two.
+const BUCKETS_MIN: u32 = 64;
+
+/// The place of one connection in its chain.
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    /// Hash of its tuple: what moves it between buckets, and spares most comparisons of tuples.
+    hash: u32,
+    next: Link,
+}
+
+/// What a connection costs here: its node and its buckets.
+const _: () = assert!(size_of::<Node>() + BUCKETS_EACH * size_of::<Link>() <= 24);
+
+/// Connections by tuple.
 #[derive(Debug)]
 pub(super) struct Demux {
     key: [u8; 16],
-    table: HashTable<(FourTuple, u32)>,
+    /// The first link of each bucket's chain.
+    heads: Chunks<Link>,
+    nodes: Chunks<Node>,
+    /// Buckets in use: between `half` and twice that.
+    buckets: u32,
+    /// The power of two at or below the number of buckets. Those below `buckets - half` have been
+    /// split already.
+    half: u32,
+    len: usize,
 }
 
 impl Demux {
     pub(super) fn new(key: [u8; 16]) -> Self {
-        Self { key, table: HashTable::new() }
+        Self {
+            key,
+            heads: Chunks::new(),
+            nodes: Chunks::new(),
+            buckets: BUCKETS_MIN,
+            half: BUCKETS_MIN,
+            len: 0,
+        }
     }
 
-    pub(super) fn find(&self, tuple: &FourTuple) -> Option<u32> {
-        let found = self.table.find(self.hash(tuple), |(filed, _)| filed == tuple);
-        found.map(|(_, number)| *number)
-    }
-
-    pub(super) fn contains(&self, tuple: &FourTuple) -> bool {
-        self.find(tuple).is_some()
-    }
-
-    /// Files `number` under a tuple that is not taken, and says under which hash.
-    pub(super) fn insert(&mut self, tuple: FourTuple, number: u32) -> u64 {
-        assert!(!self.contains(&tuple), "two owners of one tuple");
-        let Self { key, table } = self;
-        let hash = keyed_hash(key, &tuple.to_bytes());
-        table.insert_unique(hash, (tuple, number), |(filed, _)| keyed_hash(key, &filed.to_bytes()));
-        hash
-    }
-
-    /// Removes the tuple if it is filed under `number`; another owner's stays.
-    pub(super) fn remove(&mut self, tuple: &FourTuple, number: u32) {
+    /// The number under which `tuple` is filed; `has_tuple` says whether a number has it.
+    pub(super) fn find(&self, tuple: &FourTuple, has_tuple: impl Fn(u32) -> bool) -> Option<u32> {
         let hash = self.hash(tuple);
-        if let Ok(entry) = self.table.find_entry(hash, |filed| *filed == (*tuple, number)) {
-            entry.remove();
+        let mut link = self.heads.get(self.bucket_of(hash))?;
+        while let Some(number) = link.index() {
+            let node = self.nodes.get(number)?;
+            if node.hash == hash && has_tuple(number) {
+                return Some(number);
+            }
+            link = node.next;
+        }
+        None
+    }
+
+    /// Files `number` under a tuple that nobody has.
+    pub(super) fn insert(&mut self, tuple: &FourTuple, number: u32) {
+        let hash = self.hash(tuple);
+        self.push(number, hash);
+        self.len += 1;
+        if self.len * BUCKETS_EACH > usize::try_from(self.buckets).expect("an index fits") {
+            self.split();
         }
     }
 
-    /// Removes what is filed under `number`, by the hash that [`insert`](Self::insert) gave.
-    pub(super) fn remove_number(&mut self, hash: u64, number: u32) {
-        if let Ok(entry) = self.table.find_entry(hash, |(_, filed)| *filed == number) {
-            entry.remove();
-        }
-    }
-
-    /// Files what is under one number under another.
-    pub(super) fn renumber(&mut self, hash: u64, from: u32, to: u32) {
-        if let Some((_, number)) = self.table.find_mut(hash, |(_, filed)| *filed == from) {
-            *number = to;
+    /// Takes out `number`, which is filed under `tuple`; does nothing if it is not.
+    pub(super) fn remove(&mut self, tuple: &FourTuple, number: u32) {
+        let bucket = self.bucket_of(self.hash(tuple));
+        let mut before = None;
+        let mut link = self.heads.get(bucket).unwrap_or_default();
+        while let Some(at) = link.index() {
+            let next = self.nodes.get(at).unwrap_or_default().next;
+            if at == number {
+                match before {
+                    Some(before) => self.nodes.at_mut(before).next = next,
+                    None => *self.heads.at_mut(bucket) = next,
+                }
+                self.len -= 1;
+                return;
+            }
+            before = Some(at);
+            link = next;
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.table.len()
+        self.len
     }
 
-    /// All tuples, in no order.
-    pub(super) fn tuples(&self) -> impl Iterator<Item = FourTuple> + '_ {
-        self.table.iter().map(|(tuple, _)| *tuple)
+    /// Makes one bucket more, of what belongs there and was in the bucket half as far.
+    fn split(&mut self) {
+        let Some(buckets) = self.buckets.checked_add(1) else { return };
+        let from = self.buckets - self.half;
+        self.buckets = buckets;
+        if self.buckets == self.half.saturating_mul(2) {
+            self.half = self.buckets;
+        }
+        let mut link = core::mem::take(self.heads.at_mut(from));
+        while let Some(number) = link.index() {
+            let Node { hash, next } = self.nodes.get(number).unwrap_or_default();
+            self.push(number, hash);
+            link = next;
+        }
     }
 
-    fn hash(&self, tuple: &FourTuple) -> u64 {
-        keyed_hash(&self.key, &tuple.to_bytes())
+    /// Puts `number` first in the chain of its bucket.
+    fn push(&mut self, number: u32, hash: u32) {
+        let bucket = self.bucket_of(hash);
+        let next = core::mem::replace(self.heads.at_mut(bucket), Link::to(number));
+        *self.nodes.at_mut(number) = Node { hash, next };
+    }
+
+    fn bucket_of(&self, hash: u32) -> u32 {
+        let among_twice = hash & (self.half.saturating_mul(2) - 1);
+        if among_twice < self.buckets { among_twice } else { hash & (self.half - 1) }
+    }
+
+    fn hash(&self, tuple: &FourTuple) -> u32 {
+        low_half(keyed_hash(&self.key, &tuple.to_bytes()))
     }
 }
 
@@ -86,29 +153,64 @@ mod tests {
         FourTuple::new(local, port, "[2001:db8::2]:443".parse().unwrap())
     }
 
-    #[test]
-    fn a_tuple_is_found_until_its_owner_removes_it() {
-        let mut demux = Demux::new([3; 16]);
-        demux.insert(tuple(1), 10);
-        demux.insert(tuple(2), 20);
-        assert_eq!((demux.find(&tuple(1)), demux.find(&tuple(2))), (Some(10), Some(20)));
-        demux.remove(&tuple(1), 99);
-        assert!(demux.contains(&tuple(1)), "only the owner removes");
-        demux.remove(&tuple(1), 10);
-        assert_eq!(demux.find(&tuple(1)), None);
-        assert_eq!(demux.len(), 1);
+    /// Files ports under themselves.
+    fn find(demux: &Demux, port: u16) -> Option<u32> {
+        demux.find(&tuple(port), |number| number == u32::from(port))
     }
 
     #[test]
-    fn what_is_renumbered_is_found_under_its_new_number() {
+    fn a_tuple_is_found_until_its_owner_removes_it() {
         let mut demux = Demux::new([3; 16]);
-        let hash = demux.insert(tuple(1), 10);
-        demux.renumber(hash, 10, 11);
-        assert_eq!(demux.find(&tuple(1)), Some(11));
-        demux.remove_number(hash, 10);
-        assert_eq!(demux.tuples().collect::<Vec<_>>(), [tuple(1)]);
-        demux.remove_number(hash, 11);
-        assert_eq!(demux.len(), 0);
+        demux.insert(&tuple(1), 1);
+        demux.insert(&tuple(2), 2);
+        assert_eq!((find(&demux, 1), find(&demux, 2)), (Some(1), Some(2)));
+        demux.remove(&tuple(1), 99);
+        assert_eq!(find(&demux, 1), Some(1), "only the owner removes");
+        demux.remove(&tuple(1), 1);
+        assert_eq!((find(&demux, 1), demux.len()), (None, 1));
+    }
+
+    #[test]
+    fn growth_a_bucket_at_a_time_loses_nobody() {
+        let mut demux = Demux::new([3; 16]);
+        for port in 0..5_000 {
+            demux.insert(&tuple(port), u32::from(port));
+            assert_eq!(find(&demux, port / 2), Some(u32::from(port / 2)));
+        }
+        assert!((0..5_000).all(|port| find(&demux, port) == Some(u32::from(port))));
+        for port in (0..5_000).step_by(3) {
+            demux.remove(&tuple(port), u32::from(port));
+        }
+        for port in 0..5_000 {
+            assert_eq!(find(&demux, port).is_some(), port % 3 != 0, "{port}");
+        }
+    }
+
+    #[test]
+    fn chains_stay_short_whatever_the_size() {
+        for connections in [100u16, 3_000, 40_000] {
+            let mut demux = Demux::new([9; 16]);
+            (0..connections).for_each(|port| demux.insert(&tuple(port), u32::from(port)));
+            let compared = core::cell::Cell::new(0u32);
+            for port in 0..connections {
+                let found = demux.find(&tuple(port), |number| {
+                    compared.set(compared.get() + 1);
+                    number == u32::from(port)
+                });
+                assert_eq!(found, Some(u32::from(port)));
+            }
+            let others = compared.get() - u32::from(connections);
+            assert!(others < 10, "{connections}: tuples compared in vain: {others}");
+            let longest = (0..demux.buckets).map(|bucket| chain(&demux, bucket)).max();
+            assert!(longest < Some(12), "{connections}: {longest:?}");
+        }
+    }
+
+    fn chain(demux: &Demux, bucket: u32) -> usize {
+        let next = |link: Link| demux.nodes.get(link.index()?).map(|node| node.next);
+        let head = demux.heads.get(bucket).unwrap_or_default();
+        let links = core::iter::successors(Some(head), |link| next(*link));
+        links.filter(|link| link.index().is_some()).count()
     }
 
     #[test]

@@ -63,13 +63,14 @@ impl Stack {
         let remote = SocketAddr::new(quote.destination, quote.ports.destination);
         let tuple = FourTuple::new(local, quote.ports.source, remote);
         let is_ours = quote.source == self.addresses.address(local);
-        let found = self.demux.find(&tuple).filter(|_| is_ours);
+        let found = self.find(&tuple).filter(|_| is_ours);
         let Some(index) = found else {
             self.stats.icmp_in_errors += 1;
             return;
         };
-        let Some(entry) = self.connections.at_mut(index) else { return };
-        if entry.connection.handle_unreachable(now, hard, quote.seq) {
+        // On a connection at rest nothing is in flight, so it has nothing to hear.
+        let live = self.connections.at_mut(index).and_then(|entry| entry.body.live_mut());
+        if live.is_some_and(|connection| connection.handle_unreachable(now, hard, quote.seq)) {
             self.stats.icmp_in_dest_unreachs += 1;
         } else {
             self.stats.icmp_in_errors += 1;

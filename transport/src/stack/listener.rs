@@ -15,7 +15,7 @@ use super::tuple::{FourTuple, LocalAddress};
 
 /// Names a listener of a stack. Never given out twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ListenerId(u64);
+pub struct ListenerId(u32);
 
 /// Where a listener listens: on one address or on all of a family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,7 +78,7 @@ impl Listener {
 pub(super) struct Listeners {
     by_id: HashMap<ListenerId, Listener, foldhash::fast::FixedState>,
     by_binding: HashMap<Binding, ListenerId, foldhash::fast::FixedState>,
-    next: u64,
+    next: u32,
 }
 
 impl Listeners {
@@ -88,7 +88,7 @@ impl Listeners {
             return None;
         }
         let id = ListenerId(self.next);
-        self.next += 1;
+        self.next = self.next.checked_add(1).expect("fewer than 2^32 listeners in a stack's life");
         self.by_binding.insert(binding, id);
         let accept_queue = VecDeque::new();
         let listener = Listener { binding, backlog, handshakes: 0, accept_queue, announced: false };

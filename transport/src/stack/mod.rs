@@ -62,14 +62,17 @@ mod listener;
 mod ports;
 mod receive;
 mod replies;
+mod rest;
 mod secrets;
 mod slots;
+mod standing;
 pub mod stats;
 mod surface;
 mod time_wait;
 mod timer_wheel;
 mod transmit;
 mod tuple;
+mod tuple_index;
 
 use core::net::{IpAddr, SocketAddr};
 use core::num::NonZeroU8;
@@ -84,14 +87,16 @@ pub use self::listener::ListenerId;
 use self::listener::Listeners;
 use self::ports::Ports;
 use self::replies::Replies;
+use self::rest::{Body, Watched};
 pub use self::secrets::Secrets;
 pub use self::slots::ConnectionId;
 use self::slots::Slots;
+use self::standing::Queue;
 pub use self::stats::Stats;
 use self::time_wait::TimeWaitTable;
 use self::timer_wheel::TimerWheel;
 use self::transmit::Ends;
-use self::tuple::Addresses;
+use self::tuple::{Addresses, FourTuple};
 use crate::tcp::{self, Isn, State};
 use crate::time::Instant;
 
@@ -133,6 +138,8 @@ pub struct Stack {
     eventful: VecDeque<ConnectionId>,
     /// Listeners whose accept queue has grown, each once.
     acceptable: VecDeque<ListenerId>,
+    /// Connections that rest once they were quiet.
+    watched: Watched,
     /// Timers that have expired in this call; kept for its room.
     expired: Vec<u32>,
     replies: Replies,
@@ -160,6 +167,7 @@ impl Stack {
             ready: VecDeque::new(),
             eventful: VecDeque::new(),
             acceptable: VecDeque::new(),
+            watched: Watched::new(),
             expired: Vec::new(),
             replies: Replies::new(),
             hop_limit: transmit::HOP_LIMIT,
@@ -181,22 +189,18 @@ impl Stack {
             expired.push(index);
         }
         for index in expired.drain(..) {
-            if let Some(entry) = self.connections.at_mut(index) {
-                entry.connection.handle_timeout(now, &mut self.stats);
-                self.touched(index);
-            }
+            self.handle_connection_timeout(now, index);
         }
         self.expired = expired;
+        self.rest_the_quiet(now);
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next; never later than needed, now
     /// and then earlier.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match (self.wheel.earliest(), self.time_waits.earliest()) {
-            (Some(wheel), Some(time_wait)) => Some(wheel.min(time_wait)),
-            (wheel, time_wait) => wheel.or(time_wait),
-        }
+        let earliest = [self.wheel.earliest(), self.time_waits.earliest(), self.watched.earliest()];
+        earliest.into_iter().flatten().min()
     }
 
     /// What has happened to a connection since the last call; call it until there is nothing.
@@ -265,13 +269,34 @@ impl Stack {
         live + beside
     }
 
+    /// The connection that has `tuple`.
+    fn find(&self, tuple: &FourTuple) -> Option<u32> {
+        let has_tuple =
+            |index: u32| self.connections.at(index).is_some_and(|entry| entry.tuple == *tuple);
+        self.demux.find(tuple, has_tuple)
+    }
+
+    fn handle_connection_timeout(&mut self, now: Instant, index: u32) {
+        let due = match self.connections.at(index).map(|entry| &entry.body) {
+            Some(Body::Dormant(dormant)) => dormant.poll_timeout(&self.config.tcp),
+            Some(Body::Live(_)) | None => None,
+        };
+        if due.is_some_and(|due| due > now) {
+            return self.rearm(index);
+        }
+        if let Some((connection, stats)) = self.awake(index) {
+            connection.handle_timeout(now, stats);
+            self.touched(index);
+        }
+    }
+
     /// Every live connection with its local and its remote end, those let go included.
     pub fn connections(
         &self,
     ) -> impl Iterator<Item = (ConnectionId, SocketAddr, SocketAddr, State)> + '_ {
         self.connections.iter().map(|(id, entry)| {
             let Ends { local, remote } = self.ends_of(entry.tuple);
-            (id, local, remote, entry.connection.state())
+            (id, local, remote, entry.body.state())
         })
     }
 
@@ -291,14 +316,20 @@ impl Stack {
     /// If anything does not hold.
     pub fn assert_invariants(&self) {
         for (id, entry) in self.connections.iter() {
-            entry.connection.assert_invariants();
-            let state = entry.connection.state();
-            let found = self.demux.find(&entry.tuple) == Some(id.index());
+            let state = entry.body.state();
+            let found = self.find(&entry.tuple) == Some(id.index());
             assert_eq!(found, state != State::Closed, "{id:?}: {state}, found: {found}");
             let armed = self.wheel.deadline(id.index());
-            let wanted = entry.connection.poll_timeout();
+            let wanted = match &entry.body {
+                Body::Live(connection) => {
+                    connection.assert_invariants();
+                    connection.poll_timeout()
+                }
+                Body::Dormant(dormant) => dormant.poll_timeout(&self.config.tcp),
+            };
             let in_time = wanted.is_none_or(|wanted| armed.is_some_and(|armed| armed <= wanted));
-            assert!(in_time || entry.ready, "{id:?} wants {wanted:?}, armed {armed:?}");
+            let is_ready = entry.standing.is_in(Queue::Ready);
+            assert!(in_time || is_ready, "{id:?} wants {wanted:?}, armed {armed:?}");
         }
         let counted: usize = self.states.iter().sum();
         assert_eq!(counted, self.connections.len(), "each connection has one state");

@@ -76,7 +76,7 @@ impl Stack {
 
     /// Shows a segment to whoever its tuple names.
     fn handle_segment(&mut self, now: Instant, tuple: FourTuple, segment: &Segment<'_>) {
-        if let Some(index) = self.demux.find(&tuple) {
+        if let Some(index) = self.find(&tuple) {
             self.handle_connection_segment(now, index, segment);
         } else if self.time_waits.contains(&tuple) {
             self.handle_time_wait_segment(now, tuple, segment);
@@ -89,7 +89,7 @@ impl Stack {
     }
 
     fn handle_connection_segment(&mut self, now: Instant, index: u32, segment: &Segment<'_>) {
-        let Some(entry) = self.connections.at_mut(index) else { return };
+        let Some(entry) = self.connections.at(index) else { return };
         if let Owner::Handshake(listener) = entry.owner
             && would_finish_handshake(segment)
             && self.listeners.get(listener).is_some_and(|it| it.accept_queue_is_full())
@@ -97,8 +97,10 @@ impl Stack {
             self.stats.listen_overflows += 1;
             return;
         }
-        entry.connection.handle_segment(now, segment, &mut self.stats);
-        self.touched(index);
+        if let Some((connection, stats)) = self.awake(index) {
+            connection.handle_segment(now, segment, stats);
+            self.touched(index);
+        }
     }
 
     fn handle_time_wait_segment(&mut self, now: Instant, tuple: FourTuple, segment: &Segment<'_>) {
@@ -125,7 +127,7 @@ impl Stack {
         let Some(record) = self.time_waits.record_mut(&tuple) else { return };
         let isn = record.next_isn(candidate);
         self.handle_listen_segment(now, listener, tuple, syn, Some(isn));
-        if self.demux.contains(&tuple) {
+        if self.find(&tuple).is_some() {
             self.time_waits.remove(&tuple);
         }
     }

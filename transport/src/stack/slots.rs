@@ -73,6 +73,9 @@ enum Content<T> {
 }
 
 impl<T> Slots<T> {
+    /// Bytes of one place.
+    pub(super) const PLACE: usize = size_of::<Slot<T>>();
+
     pub(super) fn new() -> Self {
         Self { chunks: Vec::new(), vacant: None, len: 0 }
     }

@@ -90,7 +90,7 @@ impl Stack {
         loop {
             let id = self.listeners.get_mut(listener)?.pop_accepted()?;
             let Some(entry) = self.connections.at_mut(id.index()) else { continue };
-            let is_closed = entry.connection.state() == tcp::State::Closed;
+            let is_closed = entry.body.state() == tcp::State::Closed;
             entry.owner = if is_closed { Owner::Nobody } else { Owner::Holder };
             self.touched(id.index());
             if !is_closed {
@@ -131,7 +131,7 @@ impl Stack {
         id: ConnectionId,
         bytes: &[u8],
     ) -> Result<usize, WriteError> {
-        let written = self.held(id)?.connection.write(now, bytes)?;
+        let written = self.held(id)?.write(now, bytes)?;
         self.touched(id.index());
         Ok(written)
     }
@@ -148,7 +148,7 @@ impl Stack {
         id: ConnectionId,
         out: &mut [u8],
     ) -> Result<Read, ReadError> {
-        let read = self.readable(id)?.connection.read(now, out)?;
+        let read = self.readable(id)?.read(now, out)?;
         self.touched(id.index());
         Ok(read)
     }
@@ -159,7 +159,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn readable_bytes(&self, id: ConnectionId) -> Result<usize, NoConnection> {
-        Ok(self.peek(id)?.connection.readable_bytes())
+        self.peek(id, Connection::readable_bytes)
     }
 
     /// Bytes that a write would take now.
@@ -168,7 +168,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn writable_bytes(&self, id: ConnectionId) -> Result<usize, NoConnection> {
-        Ok(self.peek(id)?.connection.writable_bytes())
+        self.peek(id, Connection::writable_bytes)
     }
 
     /// Half-close: a FIN follows what was written; reading goes on.
@@ -177,7 +177,7 @@ impl Stack {
     ///
     /// [`WriteError`] if it was finished before or is closed.
     pub fn finish(&mut self, now: Instant, id: ConnectionId) -> Result<(), WriteError> {
-        self.held(id)?.connection.finish(now)?;
+        self.held(id)?.finish(now)?;
         self.touched(id.index());
         Ok(())
     }
@@ -189,9 +189,10 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn close(&mut self, now: Instant, id: ConnectionId) -> Result<(), NoConnection> {
-        let entry = self.held(id)?;
-        entry.connection.close(now);
-        entry.owner = Owner::Leaving;
+        self.held(id)?.close(now);
+        if let Some(entry) = self.connections.at_mut(id.index()) {
+            entry.owner = Owner::Leaving;
+        }
         self.touched(id.index());
         Ok(())
     }
@@ -218,7 +219,7 @@ impl Stack {
         id: ConnectionId,
         setting: Setting,
     ) -> Result<(), NoConnection> {
-        self.held(id)?.connection.set(now, setting);
+        self.held(id)?.set(now, setting);
         self.touched(id.index());
         Ok(())
     }
@@ -229,7 +230,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn info(&self, now: Instant, id: ConnectionId) -> Result<Info, NoConnection> {
-        Ok(self.peek(id)?.connection.info(now))
+        self.peek(id, |connection| connection.info(now))
     }
 
     /// Local and remote end.
@@ -238,7 +239,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn ends(&self, id: ConnectionId) -> Result<(SocketAddr, SocketAddr), NoConnection> {
-        let Ends { local, remote } = self.ends_of(self.peek(id)?.tuple);
+        let Ends { local, remote } = self.ends_of(self.entry(id)?.tuple);
         Ok((local, remote))
     }
 
@@ -252,7 +253,7 @@ impl Stack {
         id: ConnectionId,
         speaks_first: bool,
     ) -> Result<(), NoConnection> {
-        self.held(id)?.connection.begin_lease(speaks_first);
+        self.held(id)?.begin_lease(speaks_first);
         Ok(())
     }
 
@@ -262,7 +263,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn quiescence(&self, id: ConnectionId) -> Result<Quiescence, NoConnection> {
-        Ok(self.peek(id)?.connection.quiescence())
+        self.peek(id, Connection::quiescence)
     }
 
     /// Sends the last byte once more, which draws an ACK: see [`Connection::repeat_last_byte`].
@@ -275,7 +276,7 @@ impl Stack {
         now: Instant,
         id: ConnectionId,
     ) -> Result<bool, NoConnection> {
-        let repeated = self.held(id)?.connection.repeat_last_byte(now);
+        let repeated = self.held(id)?.repeat_last_byte(now);
         self.touched(id.index());
         Ok(repeated)
     }
@@ -287,7 +288,7 @@ impl Stack {
     ///
     /// [`NoConnection`] for a dead id.
     pub fn lease_figures(&self, id: ConnectionId) -> Result<LeaseFigures, NoConnection> {
-        Ok(self.peek(id)?.connection.lease_figures())
+        self.peek(id, Connection::lease_figures)
     }
 
     /// What a connection of `tuple` begins with.
@@ -314,14 +315,16 @@ impl Stack {
         from: Option<LocalAddress>,
         remote: SocketAddr,
     ) -> Result<FourTuple, ConnectError> {
-        let Self { addresses, ports, demux, time_waits, listeners, .. } = self;
+        let Self { addresses, ports, demux, connections, time_waits, listeners, .. } = self;
         let mut error = ConnectError::NoAddress;
         let may_leave = |local: &LocalAddress| from.is_none_or(|from| from == *local);
         for local in addresses.of_family(remote.ip()).filter(may_leave) {
             let tuple = |port: u16| FourTuple::new(local, port, remote);
             let port = ports.choose(addresses.address(local), remote, |port| {
                 let tuple = tuple(port);
-                !demux.contains(&tuple)
+                demux
+                    .find(&tuple, |index| connections.at(index).is_some_and(|it| it.tuple == tuple))
+                    .is_none()
                     && !time_waits.contains(&tuple)
                     && !listeners.uses_port(port)
             });
@@ -334,36 +337,49 @@ impl Stack {
     }
 
     fn abandon(&mut self, now: Instant, index: u32) {
+        if let Some((connection, _)) = self.awake(index) {
+            connection.abort(now);
+        }
         if let Some(entry) = self.connections.at_mut(index) {
-            entry.connection.abort(now);
             entry.owner = Owner::Nobody;
             self.touched(index);
         }
     }
 
-    /// The entry of `id`, if the caller still holds it.
-    fn held(&mut self, id: ConnectionId) -> Result<&mut Entry, NoConnection> {
-        let entry = self.alive(id)?;
-        if entry.owner == Owner::Holder { Ok(entry) } else { Err(NoConnection) }
+    /// The connection of `id`, awake, if the caller still holds it.
+    fn held(&mut self, id: ConnectionId) -> Result<&mut Connection, NoConnection> {
+        self.awake_if(id, |owner| owner == Owner::Holder)
     }
 
-    /// The entry of `id`, if the caller may still read what it has left behind.
-    fn readable(&mut self, id: ConnectionId) -> Result<&mut Entry, NoConnection> {
-        let entry = self.alive(id)?;
-        if entry.owner.may_look() { Ok(entry) } else { Err(NoConnection) }
+    /// The connection of `id`, awake, if the caller may still read what it has left behind.
+    fn readable(&mut self, id: ConnectionId) -> Result<&mut Connection, NoConnection> {
+        self.awake_if(id, Owner::may_look)
+    }
+
+    fn awake_if(
+        &mut self,
+        id: ConnectionId,
+        may: impl FnOnce(Owner) -> bool,
+    ) -> Result<&mut Connection, NoConnection> {
+        let entry = self.connections.at(id.index()).filter(|_| self.connections.is_alive(id));
+        entry.filter(|entry| may(entry.owner)).ok_or(NoConnection)?;
+        self.awake(id.index()).map(|(connection, _)| connection).ok_or(NoConnection)
+    }
+
+    /// What `look` sees of the connection of `id`, if the caller may still look at it.
+    fn peek<T>(
+        &self,
+        id: ConnectionId,
+        look: impl FnOnce(&Connection) -> T,
+    ) -> Result<T, NoConnection> {
+        self.entry(id)?;
+        self.look(id.index(), look).ok_or(NoConnection)
     }
 
     /// The entry of `id`, if the caller may still look at it.
-    fn peek(&self, id: ConnectionId) -> Result<&Entry, NoConnection> {
+    fn entry(&self, id: ConnectionId) -> Result<&Entry, NoConnection> {
         let entry = self.connections.at(id.index()).filter(|_| self.connections.is_alive(id));
         entry.filter(|entry| entry.owner.may_look()).ok_or(NoConnection)
-    }
-
-    fn alive(&mut self, id: ConnectionId) -> Result<&mut Entry, NoConnection> {
-        if !self.connections.is_alive(id) {
-            return Err(NoConnection);
-        }
-        self.connections.at_mut(id.index()).ok_or(NoConnection)
     }
 }
 

@@ -7,8 +7,8 @@
 
 use std::collections::VecDeque;
 
-use super::demux::Demux;
 use super::tuple::FourTuple;
+use super::tuple_index::TupleIndex;
 use crate::tcp::TimeWait;
 use crate::time::Instant;
 
@@ -26,7 +26,7 @@ const _: () = assert!(size_of::<Option<Entry>>() <= 64, "a TIME-WAIT entry stays
 #[derive(Debug)]
 pub(super) struct TimeWaitTable {
     /// The numbers of the queue's places, by tuple.
-    index: Demux,
+    index: TupleIndex,
     /// In the order of their ends; an entry taken out of the middle leaves a gap, never in front.
     queue: VecDeque<Option<Entry>>,
     /// The number of the queue's first place; numbers wrap.
@@ -36,7 +36,7 @@ pub(super) struct TimeWaitTable {
 
 impl TimeWaitTable {
     pub(super) fn new(max: usize, key: [u8; 16]) -> Self {
-        Self { index: Demux::new(key), queue: VecDeque::new(), first: 0, max }
+        Self { index: TupleIndex::new(key), queue: VecDeque::new(), first: 0, max }
     }
 
     pub(super) fn len(&self) -> usize {

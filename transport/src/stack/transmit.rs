@@ -10,6 +10,7 @@ use core::num::NonZeroU8;
 use super::Stack;
 use super::replies::Reply;
 use super::slots::ConnectionId;
+use super::standing::Queue;
 use super::stats::Stats;
 use crate::batch::PacketBatch;
 use crate::time::Instant;
@@ -61,10 +62,11 @@ impl Stack {
         let Some(tuple) = self.connections.at(index).map(|entry| entry.tuple) else { return };
         let ends = self.ends_of(tuple);
         let Some(entry) = self.connections.at_mut(index) else { return };
-        entry.ready = false;
+        entry.standing.leave(Queue::Ready);
+        let Some(connection) = entry.body.live_mut() else { return };
         let mut left = SEGMENTS_IN_A_ROW;
         while left > 0 && !batch.is_full() {
-            let Some(segment) = entry.connection.poll_transmit(now, &mut self.stats) else {
+            let Some(segment) = connection.poll_transmit(now, &mut self.stats) else {
                 return self.sent_all(now, index);
             };
             push_segment(batch, self.hop_limit, ends, &segment, &mut self.stats);

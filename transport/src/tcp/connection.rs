@@ -92,7 +92,7 @@ pub struct Connection {
 }
 
 /// What was counted while no [`Stats`] were at hand.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unreported {
     pub(super) attempt_fails: u8,
     pub(super) estab_resets: u8,
@@ -118,6 +118,11 @@ impl Connection {
         let mut connection = Self::new(now, config, start, State::Listen);
         connection.listen(now, syn);
         connection
+    }
+
+    /// A connection that was open before, without anything of what it did: whoever knows puts it in.
+    pub(super) fn reopened(now: Instant, config: &Config, start: Start) -> Self {
+        Self::new(now, config, start, State::Established)
     }
 
     fn new(now: Instant, config: &Config, start: Start, state: State) -> Self {

@@ -93,7 +93,7 @@ const TELLING: [(Mark, Event); 7] = [
 ];
 
 /// The events not yet told.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Events {
     pending: u8,
     /// Why the connection is closed, once it is; stays after it was told.

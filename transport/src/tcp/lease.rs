@@ -84,6 +84,35 @@ impl Lease {
         Self::begin(iss + 1, 0, false)
     }
 
+    /// The lease of a connection at rest, whose stream stands at number `end` after `written` bytes.
+    /// All that it has written is acknowledged, so no reset can be proof of anything any more, unless
+    /// it has written nothing yet.
+    pub(super) fn at_rest(
+        (end, written): (SeqNumber, u64),
+        start_offset: u64,
+        speaks_first: bool,
+        peer_spoke: bool,
+    ) -> Self {
+        let since = written.saturating_sub(start_offset) & u64::from(u32::MAX);
+        let since = u32::try_from(since).expect("masked to 32 bits");
+        Self { peer_spoke, ..Self::begin(end - since, start_offset, speaks_first) }
+    }
+
+    /// L as a count of bytes since the connection began.
+    pub(super) const fn start_offset(&self) -> u64 {
+        self.start_offset
+    }
+
+    /// Whether text acknowledging nothing above L is foreign.
+    pub(super) const fn speaks_first(&self) -> bool {
+        self.speaks_first
+    }
+
+    /// Whether text of the peer has come since the lease began.
+    pub(super) const fn peer_spoke(&self) -> bool {
+        self.peer_spoke
+    }
+
     fn begin(start: SeqNumber, start_offset: u64, speaks_first: bool) -> Self {
         Self {
             start,

@@ -20,6 +20,7 @@ mod config;
 mod congestion;
 mod connection;
 mod delayed_ack;
+mod dormant;
 mod error;
 mod event;
 mod info;
@@ -47,6 +48,7 @@ mod timestamps;
 
 pub use config::{Config, Congestion, Keepalive, Start};
 pub use connection::Connection;
+pub use dormant::Dormant;
 pub use error::{Read, ReadError, WriteError};
 pub use event::{CloseReason, Event};
 pub use info::Info;

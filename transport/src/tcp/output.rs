@@ -18,7 +18,7 @@ use super::{byte_len, sequence_len};
 const SACK_BLOCKS_BESIDE_TIMESTAMPS: usize = 3;
 
 /// What is to leave beside text and acknowledgements.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pending {
     /// A SYN or SYN-ACK.
     pub(super) syn: bool,
@@ -35,7 +35,7 @@ pub(super) struct Pending {
 }
 
 /// A reset that is to leave.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Reset {
     seq: SeqNumber,
     ack: Option<SeqNumber>,

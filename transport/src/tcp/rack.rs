@@ -97,6 +97,11 @@ impl Rack {
         self.degree
     }
 
+    /// Degree of reordering, if this connection or earlier ones have seen any.
+    pub(super) fn degree_known(&self) -> Option<u16> {
+        (self.reordering_seen || self.inherited).then_some(self.degree)
+    }
+
     /// Degree of reordering, if this connection itself has seen any.
     pub(super) fn degree_seen(&self) -> Option<u16> {
         self.reordering_seen.then_some(self.degree)

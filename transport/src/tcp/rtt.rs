@@ -23,6 +23,14 @@ const RTO_AFTER_LOST_SYN: Duration = Duration::from_secs(3);
 /// 1. Twice as long at most, while round trips are measured. Linux forgets it after 300 s.
 const MIN_RTT_WINDOW: Duration = Duration::from_secs(150);
 
+/// What was measured: as the estimator keeps it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Measured {
+    srtt_8: u32,
+    rttvar_4: u32,
+    min_us: u32,
+}
+
 /// SRTT, RTTVAR and RTO.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RttEstimator {
@@ -77,6 +85,19 @@ impl RttEstimator {
     pub(super) fn round_trip(&self) -> Option<RoundTrip> {
         let srtt = self.srtt().filter(|_| self.backoff == 0)?;
         Some(RoundTrip { srtt, rttvar: self.rttvar() })
+    }
+
+    /// What was measured, if anything was.
+    pub(super) fn measured(&self) -> Option<Measured> {
+        let Self { srtt_8, rttvar_4, min_us, min_before_us, .. } = *self;
+        let min_us = min_us.min(min_before_us);
+        (srtt_8 != 0).then_some(Measured { srtt_8, rttvar_4, min_us })
+    }
+
+    /// The same, taking up what was measured up to `at`.
+    pub(super) fn resumed(self, at: Instant, measured: Measured) -> Self {
+        let Measured { srtt_8, rttvar_4, min_us } = measured;
+        Self { srtt_8, rttvar_4, min_us, min_since: at, ..self }
     }
 
     /// Takes in the round trip of a segment that was sent once: RFC 6298, sections 2.2, 2.3 and

@@ -102,6 +102,11 @@ impl SendBuffer {
         self.last_released.as_ref().map(<[u8; 1]>::as_slice)
     }
 
+    /// Takes up which byte was acknowledged last, before anything is written.
+    pub(super) fn remember_released(&mut self, byte: Option<u8>) {
+        self.last_released = byte.map(|byte| [byte]);
+    }
+
     /// Memory held, in bytes.
     pub(super) fn memory(&self) -> usize {
         self.bytes.capacity()

@@ -91,6 +91,12 @@ impl Snd {
         self.fin.is_some_and(|fin| self.una.after(fin))
     }
 
+    /// Whether everything sent is acknowledged, the peer's window with it, and no FIN is to follow.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let una = self.una;
+        una == self.nxt && una == self.max && una == self.wl2 && self.fin.is_none()
+    }
+
     /// Number of the send buffer's first byte.
     pub(super) fn first_byte(&self) -> SeqNumber {
         if self.syn_acked() { self.una } else { self.iss + 1 }

@@ -90,6 +90,11 @@ impl TimerTable {
         self.due[timer as usize] != NEVER
     }
 
+    /// Whether no timer is armed but `other`, if that is.
+    pub(super) fn is_idle_but_for(&self, other: Timer) -> bool {
+        Timer::ALL.into_iter().all(|timer| timer == other || !self.is_armed(timer))
+    }
+
     /// When the first timer is due.
     pub(super) fn earliest(&self) -> Option<Instant> {
         self.due.iter().copied().min().filter(|due| *due != NEVER)

@@ -4,6 +4,7 @@ mod icmp;
 mod limits;
 mod listening;
 mod paths;
+mod rest;
 mod time_waits;
 
 use core::net::{IpAddr, SocketAddr};

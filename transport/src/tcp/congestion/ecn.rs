@@ -35,6 +35,12 @@ impl EcnState {
         Self { agreement: Agreement::None, echo: false }
     }
 
+    /// As it was agreed before.
+    pub(in crate::tcp) const fn restored(agreed: bool) -> Self {
+        let agreement = if agreed { Agreement::Both } else { Agreement::None };
+        Self { agreement, echo: false }
+    }
+
     /// Whether both sides speak ECN.
     pub(in crate::tcp) fn is_agreed(&self) -> bool {
         self.agreement == Agreement::Both

@@ -109,6 +109,15 @@ pub(in crate::tcp) struct CongestionWindow {
     before: Option<Before>,
 }
 
+/// What is kept of a connection at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::tcp) struct AtRest {
+    /// cwnd in bytes.
+    cwnd: u32,
+    /// ssthresh in bytes.
+    ssthresh: u32,
+}
+
 /// A loss in the non-validated phase.
 #[derive(Clone, Copy, Debug)]
 struct Unvalidated {
@@ -148,6 +157,40 @@ impl CongestionWindow {
             echoed: false,
             before: None,
         }
+    }
+
+    /// The window of a connection that has been at rest since `since`: kept, and not validated (RFC
+    /// 7661, section 4.3). Congestion avoidance begins anew, from where the window is.
+    pub(in crate::tcp) fn restored(
+        config: &Config,
+        mss: u32,
+        kept: AtRest,
+        since: Instant,
+    ) -> Self {
+        let AtRest { cwnd, ssthresh } = kept;
+        let validation = Validation::unused(since);
+        let mut window = Self { cwnd, ssthresh, validation, ..Self::new(config, mss, false) };
+        if ssthresh != UNLIMITED {
+            // It may have grown old: slow start up to it goes on under the eyes of HyStart++.
+            window.inheritance = Inheritance::of(ssthresh);
+            window.controller.on_slow_start_exit(window.window());
+        }
+        window
+    }
+
+    /// What a connection at rest keeps.
+    pub(in crate::tcp) const fn at_rest(&self) -> AtRest {
+        AtRest { cwnd: self.cwnd, ssthresh: self.ssthresh }
+    }
+
+    /// Whether the peer is still to hear of a reduction: CWR.
+    pub(in crate::tcp) const fn cwr_due(&self) -> bool {
+        self.cwr_due
+    }
+
+    /// Takes up what the peer is to hear.
+    pub(in crate::tcp) fn owe_cwr(&mut self, due: bool) {
+        self.cwr_due = due;
     }
 
     /// cwnd in bytes.

@@ -22,6 +22,11 @@ pub(super) struct Inheritance {
 }
 
 impl Inheritance {
+    /// A threshold in bytes that is to be put to the test.
+    pub(super) const fn of(ssthresh: u32) -> Self {
+        Self { ssthresh: Some(ssthresh), reductions: 0 }
+    }
+
     /// The window is about to be reduced.
     pub(super) fn on_reduction(&mut self) {
         self.reductions = self.reductions.saturating_add(1);

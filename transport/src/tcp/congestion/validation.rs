@@ -53,6 +53,13 @@ impl Validation {
         }
     }
 
+    /// A window that nobody has used since `since`: nothing was acknowledged of late.
+    pub(super) const fn unused(since: Instant) -> Self {
+        let samples = Some([0; PARTS]);
+        let part_began = since;
+        Self { acked: 0, round_end: None, samples, part_began, acked_at: since, since: Some(since) }
+    }
+
     /// Whether cwnd is not validated.
     pub(super) const fn is_off(&self) -> bool {
         self.since.is_some()

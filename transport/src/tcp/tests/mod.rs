@@ -7,6 +7,7 @@ mod lease;
 mod liveness;
 mod loss;
 mod pair;
+mod rest;
 mod solo;
 mod transfer;
 mod windows;

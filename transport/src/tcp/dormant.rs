@@ -1,0 +1,255 @@
+//! A connection at rest: what has to be kept of one on which nothing is under way.
+//!
+//! An open connection that has nothing to send, nothing to read and nothing to wait for needs
+//! neither buffers nor recovery nor most of its timers. [`Dormant`] is what makes it whole again, as
+//! if it had never been away: the numbers of both directions and the windows, round trip,
+//! timestamps, how much may be in flight, the lease's place, and the figures.
+//!
+//! What it does not keep is what idle time makes worthless, or what begins anew: the growth curve of
+//! congestion avoidance (a window that was not used of late is not validated, RFC 7661), what pacing
+//! has in hand, RACK's times, and the budget of challenge acknowledgements (it is a second's). Nor
+//! what its owner can name again: the settings, which are those of the stack.
+//!
+//! It has one timer, which follows from when the peer was last heard: keepalive.
+
+use core::num::NonZeroU16;
+
+use crate::time::Instant;
+use crate::wire::SeqNumber;
+
+use super::config::{Config, Start};
+use super::congestion::{AtRest, CongestionWindow, EcnState};
+use super::connection::{Connection, Unreported};
+use super::event::Events;
+use super::info::Figures;
+use super::lease::{Lease, Quiescence};
+use super::loss::Phase;
+use super::output::Pending;
+use super::path::PathRecord;
+use super::rtt::Measured;
+use super::state::State;
+use super::timers::Timer;
+use super::timestamps::TimestampState;
+
+/// What is kept of a connection at rest.
+#[derive(Clone, Copy, Debug)]
+pub struct Dormant {
+    /// When a segment last came.
+    heard_at: Instant,
+    /// When text last left.
+    text_sent_at: Instant,
+    /// L as a count of bytes since the connection began; L itself follows from it.
+    lease_offset: u64,
+    bytes_acked: u64,
+    bytes_received: u64,
+    /// SND.UNA, SND.NXT, SND.MAX and SND.WL2: they are one.
+    snd_una: SeqNumber,
+    snd_wl1: SeqNumber,
+    snd_wnd: u32,
+    max_snd_wnd: u32,
+    rcv_nxt: SeqNumber,
+    /// Right edge of the window that we have offered.
+    rcv_edge: SeqNumber,
+    /// Size that the receive buffer may have, in bytes.
+    rcv_capacity: u32,
+    /// SRTT, RTTVAR, and the least sample.
+    rtt: Measured,
+    /// TS.Recent, where both sides use timestamps.
+    ts_recent: u32,
+    congestion: AtRest,
+    /// Text that left more than once: retransmissions, and what else repeats bytes.
+    bytes_again: u32,
+    bytes_retrans: u32,
+    segs_in: u32,
+    segs_out: u32,
+    data_segs_in: u32,
+    data_segs_out: u32,
+    total_retrans: u32,
+    snd_mss: u16,
+    rcv_mss: u16,
+    /// Degree of reordering in segments, if it or earlier ones have seen any.
+    reordering: Option<NonZeroU16>,
+    snd_shift: u8,
+    rcv_shift: u8,
+    /// The byte acknowledged last: what a repeat sends.
+    last_released: Option<u8>,
+    timestamps: bool,
+    /// Whether the peer is to hear that the window was reduced: CWR.
+    cwr_due: bool,
+    sack_permitted: bool,
+    ecn: bool,
+    speaks_first: bool,
+    peer_spoke: bool,
+}
+
+/// What an idle connection may cost, of which the rest is its place in the stack.
+const _: () = assert!(size_of::<Dormant>() <= 136, "a connection at rest stays compact");
+
+impl Dormant {
+    /// What `connection` is made whole of, if it is at rest: open, everything sent is acknowledged,
+    /// everything received is read and acknowledged, its owner has heard of everything, no timer
+    /// runs but that of keepalive, and its settings are those of `config`.
+    #[must_use]
+    pub fn of(connection: &Connection, config: &Config) -> Option<Self> {
+        let it = connection;
+        if !it.is_at_rest() || it.config != config.bounded() {
+            return None;
+        }
+        let rtt = it.rtt.measured()?;
+        let figures = &it.figures;
+        Some(Self {
+            heard_at: it.heard_at,
+            text_sent_at: it.text_sent_at,
+            lease_offset: it.lease.start_offset(),
+            bytes_acked: figures.bytes_acked,
+            bytes_received: figures.bytes_received,
+            snd_una: it.snd.una,
+            snd_wl1: it.snd.wl1,
+            snd_wnd: it.snd.wnd,
+            max_snd_wnd: it.snd.max_wnd,
+            rcv_nxt: it.rcv.nxt,
+            rcv_edge: it.rcv.edge,
+            rcv_capacity: it.rcv.capacity,
+            rtt,
+            ts_recent: it.timestamps.map_or(0, |state| state.recent()),
+            congestion: it.congestion.at_rest(),
+            bytes_again: saturated(figures.bytes_sent - figures.bytes_acked),
+            bytes_retrans: saturated(figures.bytes_retrans),
+            segs_in: saturated(figures.segs_in),
+            segs_out: saturated(figures.segs_out),
+            data_segs_in: saturated(figures.data_segs_in),
+            data_segs_out: saturated(figures.data_segs_out),
+            total_retrans: saturated(figures.total_retrans),
+            snd_mss: it.snd.mss,
+            rcv_mss: it.start.mss,
+            reordering: it.recovery.rack.degree_known().and_then(NonZeroU16::new),
+            snd_shift: it.snd.shift,
+            rcv_shift: it.rcv.shift,
+            last_released: it.send_buffer.last_released().and_then(|byte| byte.first().copied()),
+            timestamps: it.timestamps.is_some(),
+            cwr_due: it.congestion.cwr_due(),
+            sack_permitted: it.sack_permitted,
+            ecn: it.ecn.is_agreed(),
+            speaks_first: it.lease.speaks_first(),
+            peer_spoke: it.lease.peer_spoke(),
+        })
+    }
+
+    /// The connection, whole again. `config` is that of [`Dormant::of`], `timestamp_offset` what the
+    /// connection began with, and `path` what is known of its path by now.
+    #[must_use]
+    pub fn wake(&self, config: &Config, timestamp_offset: u32, path: PathRecord) -> Connection {
+        let start = Start {
+            isn: self.snd_una - 1,
+            timestamp_offset,
+            mss: self.rcv_mss,
+            peer_mss: self.snd_mss,
+            path: self.path_from(path),
+        };
+        let mut connection = Connection::reopened(self.heard_at, config, start);
+        let it = &mut connection;
+        self.wake_sequence_spaces(it);
+        it.rtt = it.rtt.resumed(self.heard_at, self.rtt);
+        let (mss, since) = (u32::from(self.snd_mss), it.last_active());
+        it.congestion = CongestionWindow::restored(&it.config, mss, self.congestion, since);
+        it.congestion.owe_cwr(self.cwr_due);
+        it.ecn = EcnState::restored(self.ecn);
+        it.timestamps = self
+            .timestamps
+            .then(|| TimestampState::new(self.heard_at, timestamp_offset, self.ts_recent));
+        it.sack_permitted = self.sack_permitted;
+        it.acks.last_sent = self.rcv_nxt;
+        it.lease = Lease::at_rest(
+            (self.snd_una, self.bytes_acked),
+            self.lease_offset,
+            self.speaks_first,
+            self.peer_spoke,
+        );
+        it.figures = self.figures();
+        if let Some(due) = self.poll_timeout(config) {
+            it.timers.set(Timer::Keepalive, due);
+        }
+        connection
+    }
+
+    /// When a segment last came.
+    #[must_use]
+    pub const fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    /// What of `path` counts for this connection: before it has sent any text, the round trips of
+    /// others, since its own was that of a handshake; and the reordering that it knows of itself.
+    fn path_from(&self, path: PathRecord) -> PathRecord {
+        PathRecord {
+            rtt: path.rtt.filter(|_| self.bytes_acked == 0),
+            ssthresh: None,
+            reordering: self.reordering.map(NonZeroU16::get).max(path.reordering),
+        }
+    }
+
+    /// When the connection wants to be called: if it is to be probed.
+    #[must_use]
+    pub fn poll_timeout(&self, config: &Config) -> Option<Instant> {
+        config.keepalive.map(|keepalive| self.heard_at + keepalive.idle)
+    }
+
+    fn wake_sequence_spaces(&self, connection: &mut Connection) {
+        let Connection { snd, rcv, send_buffer, heard_at, text_sent_at, .. } = connection;
+        snd.on_syn_acked();
+        (snd.nxt, snd.max) = (self.snd_una, self.snd_una);
+        snd.set_window(self.snd_wl1, self.snd_una, self.snd_wnd);
+        (snd.max_wnd, snd.mss, snd.shift) = (self.max_snd_wnd, self.snd_mss, self.snd_shift);
+        (rcv.irs, rcv.nxt, rcv.edge) = (self.rcv_nxt - 1, self.rcv_nxt, self.rcv_edge);
+        (rcv.capacity, rcv.shift) = (self.rcv_capacity, self.rcv_shift);
+        send_buffer.remember_released(self.last_released);
+        (*heard_at, *text_sent_at) = (self.heard_at, self.text_sent_at);
+    }
+
+    fn figures(&self) -> Figures {
+        Figures {
+            bytes_sent: self.bytes_acked + u64::from(self.bytes_again),
+            bytes_acked: self.bytes_acked,
+            bytes_received: self.bytes_received,
+            bytes_retrans: self.bytes_retrans.into(),
+            segs_in: self.segs_in.into(),
+            segs_out: self.segs_out.into(),
+            data_segs_in: self.data_segs_in.into(),
+            data_segs_out: self.data_segs_out.into(),
+            total_retrans: self.total_retrans.into(),
+        }
+    }
+}
+
+impl Connection {
+    /// When a segment last came or text last left.
+    #[must_use]
+    pub fn last_active(&self) -> Instant {
+        self.heard_at.max(self.text_sent_at)
+    }
+
+    /// Whether nothing is under way: neither on the network nor towards the owner.
+    fn is_at_rest(&self) -> bool {
+        let is_settled = self.state() == State::Established
+            && self.quiescence() == Quiescence::Clean
+            && !self.orphaned
+            && self.snd.is_at_rest()
+            && self.rcv.duplicate.is_none();
+        let is_silent = !self.acks.is_owed()
+            && self.pending == Pending::default()
+            && self.timers.is_idle_but_for(Timer::Keepalive)
+            && self.recovery.phase == Phase::Open
+            && !self.ecn.echoes();
+        let is_told = self.events == Events::default()
+            && !self.write_blocked
+            && !self.lease.awaits_answer
+            && self.unreported == Unreported::default();
+        let is_well = self.probes == 0 && self.persist_backoff == 0 && !self.soft_error;
+        is_settled && is_silent && is_told && is_well
+    }
+}
+
+/// A count in the width that the kernel's tcp_info gives it; it stops at the largest.
+fn saturated(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
