@@ -140,6 +140,7 @@ impl Stack {
                 self.watched.queue.push_back((due, id));
                 continue;
             }
+            connection.give_back_memory();
             if let Some(entry) = self.connections.at_mut(index) {
                 entry.standing.leave(Queue::Watched);
             }

@@ -92,9 +92,12 @@ fn looking_does_not_wake() {
     assert_eq!(resting(&pair.client), 1);
 }
 
+/// A call, by its name.
+type Call = (&'static str, fn(&mut Stack, Instant, ConnectionId));
+
 #[test]
 fn every_call_finds_a_connection_at_rest() {
-    let calls: [(&str, fn(&mut Stack, Instant, ConnectionId)); 5] = [
+    let calls: [Call; 5] = [
         ("close", |stack, now, id| stack.close(now, id).unwrap()),
         ("abort", |stack, now, id| stack.abort(now, id).unwrap()),
         ("finish", |stack, now, id| stack.finish(now, id).unwrap()),
@@ -172,4 +175,22 @@ fn a_setting_of_its_own_keeps_a_connection_whole() {
     pair.client.set(pair.now, near, Setting::Nagle(false)).unwrap();
     pair.wait(5 * SECOND);
     assert_eq!(resting(&pair.client), 1, "back at the stack's settings");
+}
+
+#[test]
+fn a_connection_that_waits_for_its_answer_gives_back_what_is_empty() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (near, far) = pair.open(listener, true);
+    pair.client.write(pair.now, near, &[7; 40_000]).unwrap();
+    pair.exchange();
+    let mut text = vec![0; 64 << 10];
+    assert_eq!(pair.server.read(pair.now, far, &mut text), Ok(Read::Bytes(40_000)));
+    pair.exchange();
+    assert!(pair.client.info(pair.now, near).unwrap().buffers >= 40_000, "it is busy");
+    pair.wait(3 * SECOND);
+    for (stack, id) in [(&pair.client, near), (&pair.server, far)] {
+        assert_eq!(stack.info(pair.now, id).unwrap().buffers, 0);
+        assert_eq!(resting(stack), 0, "its events are not told yet");
+    }
 }

@@ -173,8 +173,11 @@ fn the_last_byte_can_be_repeated_after_rest() {
     }
 }
 
+/// Something that happens to a connection, and what it means.
+type Act = (&'static str, fn(&mut Solo));
+
 /// What to do to a connection at rest, and why it is none afterwards.
-const BUSY: &[(&str, fn(&mut Solo))] = &[
+const BUSY: &[Act] = &[
     ("an event is untold", |solo| {
         solo.write(10);
         solo.ack(1, 11, 65_535);
