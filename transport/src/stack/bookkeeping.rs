@@ -251,6 +251,7 @@ impl Stack {
         let Some(entry) = self.connections.remove(index) else { return };
         self.demux.remove(&entry.tuple, index);
         self.wheel.cancel(index);
+        self.forget_the_gone();
         *self.count_of(entry.counted) -= 1;
     }
 

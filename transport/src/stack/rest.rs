@@ -144,7 +144,18 @@ impl Stack {
             if let Some(entry) = self.connections.at_mut(index) {
                 entry.standing.leave(Queue::Watched);
             }
+            self.learn_path(now, index);
             self.rest(index);
+        }
+    }
+
+    /// Those at the front that are gone are not waited for.
+    pub(super) fn forget_the_gone(&mut self) {
+        while let Some((_, id)) = self.watched.queue.front() {
+            if self.connections.is_alive(*id) {
+                return;
+            }
+            self.watched.queue.pop_front();
         }
     }
 
