@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod requirements;
+mod scripts;
 mod sim;
 mod step;
 mod test;
@@ -53,6 +54,8 @@ enum Chore {
     Tidy,
     /// What REQUIREMENTS.md says of the RFCs' demands: whole, and each named test there.
     Requirements,
+    /// How many packet scripts hold each RFC, and how often they are played.
+    Scripts,
     /// Brings the tools that tests need and no package installs alone: promtool.
     Tools,
 }
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Bench { arguments } => bench::run(&root, &arguments),
         Chore::Tidy => tidy::run(&root),
         Chore::Requirements => requirements::run(&root),
+        Chore::Scripts => scripts::run(&root),
         Chore::Tools => tools::promtool(&root).map(|path| println!("{}", path.display())),
     };
     match done {
