@@ -269,6 +269,7 @@ fn the_admin_socket_answers_its_commands_and_says_what_it_does_not_know() {
     assert_eq!(status["sockets"]["lease"], "unix:/run/wharf/lease.sock");
     assert_eq!(plane.ask("routes\n")["routes"][0]["name"], "r");
     assert_eq!(plane.ask("connections\n")["connections"], Value::Array(Vec::new()));
+    assert_eq!(plane.ask("counters\n")["counters"][0]["name"], "TcpActiveOpens");
     assert_eq!(plane.ask("state\n")["error"]["code"], "unknown_command");
     assert_eq!(plane.ask(&"x".repeat(300))["error"]["code"], "line_too_long");
 }

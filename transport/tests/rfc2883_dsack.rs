@@ -28,7 +28,7 @@ fn a_duplicate_segment_is_reported() {
         +0.000 <  .  1001:1501(500) ack 1
         +0.000 >  .  1:1(0) ack 1501 <>           # once
         ",
-        |run| assert_eq!(run.stack.stats().dsack_sent, 1),
+        |run| assert_eq!(run.stack.stats().dsack_old_sent, 1),
     );
 }
 
@@ -48,7 +48,7 @@ fn a_duplicate_is_reported_before_what_came_early() {
 
 #[test] // section 4.1.3, example 3
 fn a_duplicate_of_what_came_early_stands_before_its_range() {
-    Script::established().run(
+    Script::established().run_then(
         "
         +0.000 <  .  1001:1501(500) ack 1
         +0.000 >  .  1:1(0) ack 1 <sack 1001:1501>
@@ -57,6 +57,10 @@ fn a_duplicate_of_what_came_early_stands_before_its_range() {
         +0.000 <  .  1501:2001(500) ack 1
         +0.000 >  .  1:1(0) ack 1 <sack 1501:2001 1001:2001>
         ",
+        |run| {
+            let stats = run.stack.stats();
+            assert_eq!((stats.dsack_old_sent, stats.dsack_ofo_sent), (0, 1));
+        },
     );
 }
 
@@ -154,9 +158,16 @@ fn duplicates_of_what_was_sent_once_change_nothing() {
         +0.010 <  .  1:1(0) ack 2001 <sack 1:1001>
         +0.000 <  .  1:1(0) ack 2001 <sack 1001:2001>
         +0.000 <  .  1:1(0) ack 2001 <sack -3000:1>
+        +0.000 write 2000
+        +0.000 >  .  2001:3001(1000) ack 1
+        +0.000 >  P. 3001:4001(1000) ack 1
+        +0.001 <  .  1:1(0) ack 2001 <sack 3001:4001>
+        +0.000 <  .  1:1(0) ack 2001 <sack 3001:4001 3001:4001>
+        +0.000 <  .  1:1(0) ack 4001
         ",
         |run| {
-            assert_eq!(run.stack.stats().dsack_recv, 3);
+            let stats = run.stack.stats();
+            assert_eq!((stats.dsack_recv, stats.dsack_ofo_recv), (3, 1));
             let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
             assert_eq!(info.dsack_dups, 0);
         },

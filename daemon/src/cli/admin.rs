@@ -23,7 +23,7 @@ const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub(super) struct Options {
-    /// Print the daemon's answer as it is: one JSON object
+    /// Print one JSON object, for programs
     #[arg(long)]
     pub(super) json: bool,
     /// The daemon's admin socket
@@ -91,15 +91,18 @@ pub(super) fn run<T: DeserializeOwned>(
     });
     match shown {
         Ok(text) => print(&text),
-        Err(error) => {
-            if options.json {
-                print(&format!("{}\n", error.json(command)));
-            } else {
-                complain(format_args!("{command}: {error}"));
-            }
-            error.exit()
-        }
+        Err(error) => fail(options, command, &error),
     }
+}
+
+/// Says why there is no answer, as JSON or as a sentence.
+pub(super) fn fail(options: &Options, command: &str, error: &AdminError) -> Exit {
+    if options.json {
+        print(&format!("{}\n", error.json(command)));
+    } else {
+        complain(format_args!("{command}: {error}"));
+    }
+    error.exit()
 }
 
 /// One question and its answer.

@@ -11,6 +11,7 @@ mod clock;
 mod demo;
 mod get;
 mod http;
+mod nstat;
 mod routes;
 mod ss;
 mod status;
@@ -84,6 +85,8 @@ enum Command {
     Routes(admin::Options),
     /// Show the stack's connections, one a line
     Ss(ss::Options),
+    /// Show the stack's counters, by the kernel's names
+    Nstat(nstat::Options),
     /// Run the same requests over fresh and over leased connections, in a namespace of its own
     Demo(demo::Options),
 }
@@ -102,6 +105,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Ok(Command::Status(options)) => status::run(&options, environment),
         Ok(Command::Routes(options)) => routes::run(&options, environment),
         Ok(Command::Ss(options)) => ss::run(&options, environment),
+        Ok(Command::Nstat(options)) => nstat::run(&options, environment),
         Ok(Command::Demo(_)) => demo::run(arguments),
         Err(error) => usage(&error),
     };

@@ -190,6 +190,7 @@ impl<C> Desk<C> {
         match command {
             Command::Status => Ok(admin::status(&self.facts, self.snapshot().ok().as_ref())),
             Command::Routes => self.snapshot().map(|s| admin::routes(&s)).map_err(silent),
+            Command::Counters => self.snapshot().map(|s| admin::counters(&s)).map_err(silent),
             Command::Connections => {
                 let rows = self.door.connections(self.patience()).map_err(silent)?;
                 Ok(admin::connections(&rows))

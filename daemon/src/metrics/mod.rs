@@ -47,10 +47,10 @@ pub fn render(snapshot: &Snapshot, process: &ProcessFacts) -> String {
 
 /// The stack's own counters, by the names of its table.
 fn record_stack(recorder: &PrometheusRecorder, view: &View<'_>) {
-    for (name, help, count) in view.snapshot.tcp.entries() {
-        let name = stack_name(name);
-        recorder.describe_counter(KeyName::from(name.clone()), None, help.into());
-        recorder.register_counter(&Key::from_name(name), &METADATA).absolute(count);
+    for counter in view.snapshot.tcp.entries() {
+        let name = stack_name(counter.name);
+        recorder.describe_counter(KeyName::from(name.clone()), None, counter.help.into());
+        recorder.register_counter(&Key::from_name(name), &METADATA).absolute(counter.value);
     }
 }
 

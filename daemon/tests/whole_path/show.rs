@@ -78,6 +78,7 @@ fn what_the_tool_shows_is_what_the_daemon_has() {
         let connections = shown("ss");
         assert_eq!(connections["connections"][0]["state"], "established", "{connections}");
         assert_eq!(connections["connections"][0]["pool_state"], "idle", "{connections}");
+        assert_eq!(shown("nstat")["counters"]["TcpCurrEstab"], 1);
         assert_eq!(shown("status")["ready"], true);
     });
 }

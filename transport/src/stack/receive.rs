@@ -14,7 +14,7 @@ use crate::tcp::input::closed;
 use crate::tcp::{Connection, Start, State, Verdict};
 use crate::time::Instant;
 use crate::wire::Malformed;
-use crate::wire::ip::{self, Datagram, Protocol};
+use crate::wire::ip::{self, Datagram, Ecn, Protocol};
 use crate::wire::seq::SeqNumber;
 use crate::wire::tcp::{self, Segment};
 
@@ -27,21 +27,43 @@ impl Stack {
             Err(Malformed::Fragment) => return self.stats.ip_fragments_dropped += 1,
             Err(_) => return self.stats.ip_in_hdr_errors += 1,
         };
+        self.count_ecn(datagram.ecn);
         if is_for_many(datagram.destination) {
-            return self.stats.ip_in_mcast_pkts += 1;
+            return self.count_for_many(datagram.destination);
         }
         let local = self.addresses.find(datagram.destination);
         let Some(local) = local.filter(|_| self.is_possible_peer(datagram.source)) else {
             return self.stats.ip_in_addr_errors += 1;
         };
         match (datagram.protocol, datagram.destination) {
-            (Protocol::Tcp, _) => self.handle_tcp(now, local, &datagram),
+            (Protocol::Tcp, _) => {
+                self.stats.ip_in_delivers += 1;
+                self.handle_tcp(now, local, &datagram);
+            }
             (Protocol::Icmp, IpAddr::V4(_)) | (Protocol::Icmpv6, IpAddr::V6(_)) => {
+                self.stats.ip_in_delivers += 1;
                 self.handle_icmp(now, local, &datagram);
             }
             (Protocol::Icmp | Protocol::Icmpv6 | Protocol::Other(_), _) => {
                 self.stats.ip_in_unknown_protos += 1;
             }
+        }
+    }
+
+    fn count_ecn(&mut self, ecn: Ecn) {
+        match ecn {
+            Ecn::NotEct => self.stats.ip_in_no_ect_pkts += 1,
+            Ecn::Ect0 => self.stats.ip_in_ect0_pkts += 1,
+            Ecn::Ect1 => self.stats.ip_in_ect1_pkts += 1,
+            Ecn::Ce => self.stats.ip_in_ce_pkts += 1,
+        }
+    }
+
+    fn count_for_many(&mut self, destination: IpAddr) {
+        if destination.is_multicast() {
+            self.stats.ip_in_mcast_pkts += 1;
+        } else {
+            self.stats.ip_in_bcast_pkts += 1;
         }
     }
 
@@ -107,7 +129,7 @@ impl Stack {
         let Some(record) = self.time_waits.record_mut(&tuple) else { return };
         let end = record.expires();
         match record.handle_segment(now, segment) {
-            Verdict::Ignore => {}
+            Verdict::Ignore => self.stats.discarded_in_time_wait += 1,
             Verdict::Reply(reply) => {
                 if record.expires() != end {
                     self.time_waits.restarted(&tuple);
@@ -122,7 +144,9 @@ impl Stack {
     /// RFC 6191. Its sequence numbers begin beyond the old ones. Without a listener, or with a
     /// full one, TIME-WAIT stays.
     fn reopen(&mut self, now: Instant, tuple: FourTuple, syn: &Segment<'_>) {
-        let Some(listener) = self.listeners.find(&tuple) else { return };
+        let Some(listener) = self.listeners.find(&tuple) else {
+            return self.stats.discarded_in_time_wait += 1;
+        };
         let candidate = self.start(now, tuple).isn;
         let Some(record) = self.time_waits.record_mut(&tuple) else { return };
         let isn = record.next_isn(candidate);
@@ -142,13 +166,13 @@ impl Stack {
         isn: Option<SeqNumber>,
     ) {
         if segment.flags.rst {
-            return;
+            return self.stats.discarded_in_listen += 1;
         }
         if segment.flags.ack {
             return self.reply(now, tuple, closed::reply(segment));
         }
         if !segment.flags.syn {
-            return self.stats.discarded_segs += 1;
+            return self.stats.discarded_in_listen += 1;
         }
         self.handle_syn(now, listener, tuple, segment, isn);
     }

@@ -2,11 +2,45 @@
 //!
 //! Plain integers that only grow; who exports them (and how) is not known here. The names are
 //! those of `/proc/net/snmp` and `/proc/net/netstat`, in snake case, so that a dashboard made for
-//! the kernel reads the same.
+//! the kernel reads the same; the table has the kernel's own spelling too, for `nstat`. What the
+//! kernel does not count has no such spelling, and begins with `Wharf` there.
+//!
+//! Unlike the kernel's, IP's counters are those of both families, and ICMP's of both ICMPs.
 
-/// Declares [`Stats`] and its list of (name, help, value) from one table.
+/// One counter, as the table has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counter {
+    /// Its name in snake case.
+    pub name: &'static str,
+    /// The kernel's name of the same count: group and name, as `nstat` prints them.
+    pub kernel: Option<&'static str>,
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    /// How many.
+    pub value: u64,
+}
+
+impl Counter {
+    /// Its name in `nstat`'s manner: the kernel's, or ours behind `Wharf`.
+    #[must_use]
+    pub fn nstat_name(&self) -> String {
+        if let Some(kernel) = self.kernel {
+            return kernel.to_owned();
+        }
+        let mut name = "Wharf".to_owned();
+        for word in self.name.split('_') {
+            let mut letters = word.chars();
+            name.extend(letters.next().map(|first| first.to_ascii_uppercase()));
+            name.push_str(letters.as_str());
+        }
+        name
+    }
+}
+
+/// Declares [`Stats`] and its list of counters from one table: `name = "the kernel's": "help"`, or
+/// `name: "help"` where the kernel has none.
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident : $help:literal,)*) => {
+    ($($(#[$doc:meta])* $name:ident $(= $kernel:literal)? : $help:literal,)*) => {
         /// What the stack has counted since it was made.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Stats {
@@ -14,87 +48,151 @@ macro_rules! counters {
         }
 
         impl Stats {
-            /// Each counter's name, help text and value, in the order of the table.
-            pub fn entries(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-                [$((stringify!($name), $help, self.$name),)*].into_iter()
+            /// Each counter, in the order of the table.
+            pub fn entries(&self) -> impl Iterator<Item = Counter> {
+                [$(Counter {
+                    name: stringify!($name),
+                    kernel: {
+                        const KERNEL: &[&str] = &[$($kernel)?];
+                        KERNEL.first().copied()
+                    },
+                    help: $help,
+                    value: self.$name,
+                },)*].into_iter()
             }
         }
     };
 }
 
 counters! {
-    active_opens: "Connections that went from CLOSED to SYN-SENT.",
-    passive_opens: "Connections that went from LISTEN to SYN-RECEIVED.",
-    attempt_fails: "Connections that went from SYN-SENT or SYN-RECEIVED to CLOSED or back to LISTEN.",
-    estab_resets: "Connections that went from ESTABLISHED or CLOSE-WAIT straight to CLOSED.",
-    in_segs: "Segments received, those in error included.",
-    out_segs: "Segments sent, retransmissions excluded.",
-    retrans_segs: "Segments retransmitted.",
-    in_errs: "Segments received in error (malformed or with a bad checksum).",
-    in_csum_errors: "Segments received with a bad checksum.",
-    out_rsts: "Segments sent with the RST flag.",
-    timeouts: "Retransmission timeouts.",
-    fast_retransmits: "Segments retransmitted in fast recovery.",
-    reno_recovery: "Fast recoveries begun by duplicate acknowledgements, without SACK (RFC 6582).",
-    sack_recovery: "Fast recoveries begun with SACK (RFC 6675, RFC 8985).",
-    sack_reneging: "Timeouts at which the peer had taken back what it had reported by SACK.",
-    lost_retransmit: "Retransmissions found lost without a timeout (RFC 8985).",
-    tlp_probes: "Tail loss probes sent (RFC 8985, kernel TCPLossProbes).",
-    tlp_recovery: "Losses that a tail loss probe has mended (kernel TCPLossProbeRecovery).",
-    spurious_rtos: "Timeouts found spurious by F-RTO (RFC 5682).",
-    full_undo: "Fast recoveries undone because nothing had been lost.",
-    loss_undo: "Timeouts undone because D-SACK showed that nothing had been lost.",
-    dsack_sent: "Duplicates reported to the peer (RFC 2883).",
-    dsack_recv: "Duplicates reported by the peer (RFC 2883).",
-    syn_retrans: "SYN and SYN-ACK segments retransmitted.",
-    delayed_acks: "Delayed acknowledgements sent.",
-    challenge_acks: "Challenge acknowledgements sent (RFC 5961).",
-    paws_estab: "Segments rejected by PAWS in an established connection (RFC 7323).",
-    ofo_queue: "Segments queued out of order.",
-    rcv_pruned: "Segments dropped because the out-of-order queue was full.",
-    zero_window_probes: "Probes sent into a closed window.",
-    abort_on_data: "Connections aborted because data came after the close, or was left unread.",
-    abort_on_timeout: "Connections aborted because retransmissions went unanswered.",
+    active_opens = "TcpActiveOpens": "Connections that went from CLOSED to SYN-SENT.",
+    passive_opens = "TcpPassiveOpens": "Connections that went from LISTEN to SYN-RECEIVED.",
+    attempt_fails = "TcpAttemptFails": "Connections that went from SYN-SENT or SYN-RECEIVED to CLOSED or back to LISTEN.",
+    estab_resets = "TcpEstabResets": "Connections that went from ESTABLISHED or CLOSE-WAIT straight to CLOSED.",
+    in_segs = "TcpInSegs": "Segments received, those in error included.",
+    out_segs = "TcpOutSegs": "Segments sent, retransmissions excluded.",
+    retrans_segs = "TcpRetransSegs": "Segments retransmitted.",
+    orig_data_sent = "TcpExtTCPOrigDataSent": "Segments sent with text that had not been sent before.",
+    in_errs = "TcpInErrs": "Segments received in error (malformed or with a bad checksum).",
+    in_csum_errors = "TcpInCsumErrors": "Segments received with a bad checksum.",
+    out_rsts = "TcpOutRsts": "Segments sent with the RST flag.",
+    timeouts = "TcpExtTCPTimeouts": "Retransmission timeouts.",
+    fast_retransmits = "TcpExtTCPFastRetrans": "Segments retransmitted in fast recovery.",
+    reno_recovery = "TcpExtTCPRenoRecovery": "Fast recoveries begun by duplicate acknowledgements, without SACK (RFC 6582).",
+    sack_recovery = "TcpExtTCPSackRecovery": "Fast recoveries begun with SACK (RFC 6675, RFC 8985).",
+    sack_reneging = "TcpExtTCPSACKReneging": "Timeouts at which the peer had taken back what it had reported by SACK.",
+    lost_retransmit = "TcpExtTCPLostRetransmit": "Retransmissions found lost without a timeout (RFC 8985).",
+    tlp_probes = "TcpExtTCPLossProbes": "Tail loss probes sent (RFC 8985).",
+    tlp_recovery = "TcpExtTCPLossProbeRecovery": "Losses that a tail loss probe has mended.",
+    spurious_rtos = "TcpExtTCPSpuriousRTOs": "Timeouts found spurious by F-RTO (RFC 5682).",
+    full_undo = "TcpExtTCPFullUndo": "Fast recoveries undone because nothing had been lost.",
+    loss_undo = "TcpExtTCPLossUndo": "Timeouts undone because D-SACK showed that nothing had been lost.",
+    dsack_old_sent = "TcpExtTCPDSACKOldSent": "Duplicates of text read in order already, reported to the peer (RFC 2883).",
+    dsack_ofo_sent = "TcpExtTCPDSACKOfoSent": "Duplicates of text that came early, reported to the peer.",
+    dsack_recv = "TcpExtTCPDSACKRecv": "Duplicates of what was acknowledged, reported by the peer (RFC 2883).",
+    dsack_ofo_recv = "TcpExtTCPDSACKOfoRecv": "Duplicates of what was not acknowledged yet, reported by the peer.",
+    syn_retrans = "TcpExtTCPSynRetrans": "SYN and SYN-ACK segments retransmitted.",
+    delayed_acks = "TcpExtDelayedACKs": "Delayed acknowledgements sent.",
+    challenge_acks = "TcpExtTCPChallengeACK": "Challenge acknowledgements sent (RFC 5961).",
+    paws_estab = "TcpExtPAWSEstab": "Segments discarded by PAWS, for their timestamp is old (RFC 7323).",
+    ofo_queue = "TcpExtTCPOFOQueue": "Segments queued out of order.",
+    rcv_pruned = "TcpExtTCPOFODrop": "Segments dropped because the out-of-order queue was full.",
+    zero_window_probes = "TcpExtTCPWinProbe": "Probes sent into a closed window.",
+    abort_on_data = "TcpExtTCPAbortOnData": "Connections aborted because text came after the close.",
+    abort_on_close = "TcpExtTCPAbortOnClose": "Connections aborted because they were closed with text unread.",
+    abort_on_timeout = "TcpExtTCPAbortOnTimeout": "Connections aborted because retransmissions went unanswered.",
     abort_on_linger: "Connections aborted because the peer did not finish in time after the close.",
-    keepalive_probes: "Keepalive probes sent.",
+    keepalive_probes = "TcpExtTCPKeepAlive": "Keepalive probes sent.",
     time_waits: "Connections that entered TIME-WAIT.",
-    time_wait_overflows: "TIME-WAIT entries evicted because the table was full.",
-    listen_overflows: "Handshakes dropped because the accept queue was full.",
-    listen_drops: "SYNs to a listener dropped for any reason.",
+    time_wait_overflows = "TcpExtTCPTimeWaitOverflow": "TIME-WAIT entries evicted because the table was full.",
+    listen_overflows = "TcpExtListenOverflows": "Handshakes dropped because the accept queue was full.",
+    listen_drops = "TcpExtListenDrops": "SYNs to a listener dropped for any reason.",
     path_evictions: "Records of paths evicted because the table of destinations was full (RFC 9040).",
-    discarded_segs: "Segments discarded by the receive processing (unacceptable, old, or for a closed state).",
+    discarded_out_of_window: "Segments discarded because nothing of them lies in the receive window.",
+    discarded_rsts: "Resets discarded because they do not stand at the next number expected (RFC 5961).",
+    syn_challenge = "TcpExtTCPSYNChallenge": "SYNs discarded because the connection is synchronized (RFC 5961).",
+    discarded_acks: "Segments discarded because they acknowledge what was never sent, or long ago (RFC 5961).",
+    discarded_no_ack: "Segments discarded because they acknowledge nothing, on a synchronized connection.",
+    discarded_no_timestamp: "Segments discarded because they lack the timestamp agreed on (RFC 7323).",
+    discarded_in_syn_sent: "Segments discarded in SYN-SENT: neither SYN nor a reset that answers ours.",
+    discarded_in_listen: "Segments to a listener discarded: resets, and what neither opens nor acknowledges.",
+    discarded_in_time_wait: "Segments discarded in TIME-WAIT: resets, and what is old or opens nothing.",
+    discarded_closed: "Segments discarded because their connection had just closed.",
     no_connection: "Segments for which there was no connection and no listener.",
-    ip_in_receives: "IP packets received, those in error included.",
-    ip_in_hdr_errors: "IP packets dropped for a malformed header or a bad header checksum.",
-    ip_in_addr_errors: "IP packets dropped because they were not for an address of the stack.",
-    ip_in_mcast_pkts: "IP packets dropped because they went to a multicast or broadcast address.",
-    ip_in_unknown_protos: "IP packets dropped because of their protocol.",
+    ip_in_receives = "IpInReceives": "IP packets received, those in error included.",
+    ip_in_hdr_errors = "IpInHdrErrors": "IP packets dropped for a malformed header or a bad header checksum.",
+    ip_in_addr_errors = "IpInAddrErrors": "IP packets dropped because they were not for an address of the stack.",
+    ip_in_delivers = "IpInDelivers": "IP packets handed on to TCP or ICMP.",
+    ip_in_mcast_pkts = "IpExtInMcastPkts": "IP packets received, and dropped, that went to a multicast address.",
+    ip_in_bcast_pkts = "IpExtInBcastPkts": "IP packets received, and dropped, that went to the broadcast address.",
+    ip_in_no_ect_pkts = "IpExtInNoECTPkts": "IP packets received of senders that do not speak ECN (RFC 3168).",
+    ip_in_ect0_pkts = "IpExtInECT0Pkts": "IP packets received with ECT(0).",
+    ip_in_ect1_pkts = "IpExtInECT1Pkts": "IP packets received with ECT(1).",
+    ip_in_ce_pkts = "IpExtInCEPkts": "IP packets received that a router has marked with congestion.",
+    ip_in_unknown_protos = "IpInUnknownProtos": "IP packets dropped because of their protocol.",
     ip_fragments_dropped: "IP fragments dropped: the stack does not reassemble.",
-    ip_out_requests: "IP packets sent.",
-    icmp_in_msgs: "ICMP messages received.",
-    icmp_in_errors: "ICMP messages dropped as malformed or not quoting a live segment.",
-    icmp_in_echos: "ICMP echo requests received.",
-    icmp_out_echo_reps: "ICMP echo replies sent.",
+    ip_out_requests = "IpOutRequests": "IP packets sent.",
+    icmp_in_msgs = "IcmpInMsgs": "ICMP messages received.",
+    icmp_in_errors = "IcmpInErrors": "ICMP messages dropped as malformed or not quoting a live segment.",
+    icmp_in_echos = "IcmpInEchos": "ICMP echo requests received.",
+    icmp_out_echo_reps = "IcmpOutEchoReps": "ICMP echo replies sent.",
     icmp_in_dest_unreachs: "ICMP destination-unreachable messages accepted.",
-    icmp_out_limited: "ICMP echo replies not sent because their budget was spent.",
+    icmp_out_limited = "IcmpOutRateLimitGlobal": "ICMP echo replies not sent because their budget was spent.",
     out_replies_limited: "Segments for no live connection left unanswered because the budget for answers was spent.",
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
     fn entries_carry_names_and_values() {
         let stats = Stats { out_rsts: 7, ..Stats::default() };
-        let entry = stats.entries().find(|(name, ..)| *name == "out_rsts");
-        assert_eq!(entry.map(|(_, _, value)| value), Some(7));
+        let counter = stats.entries().find(|counter| counter.name == "out_rsts").unwrap();
+        assert_eq!((counter.kernel, counter.value), (Some("TcpOutRsts"), 7));
     }
 
     #[test]
     fn each_help_text_is_a_sentence() {
-        for (name, help, _) in Stats::default().entries() {
-            assert!(help.ends_with('.'), "{name}: {help}");
+        for counter in Stats::default().entries() {
+            assert!(counter.help.ends_with('.'), "{}: {}", counter.name, counter.help);
+        }
+    }
+
+    #[test]
+    fn names_of_ours_are_marked() {
+        let counters: Vec<_> = Stats::default().entries().collect();
+        let nstat = |name| counters.iter().find(|it| it.name == name).unwrap().nstat_name();
+        assert_eq!(nstat("active_opens"), "TcpActiveOpens");
+        assert_eq!(nstat("timeouts"), "TcpExtTCPTimeouts");
+        assert_eq!(nstat("discarded_no_ack"), "WharfDiscardedNoAck");
+        let names: BTreeSet<_> = counters.iter().map(Counter::nstat_name).collect();
+        assert_eq!(names.len(), counters.len(), "no name stands twice");
+    }
+
+    /// The names of one of the kernel's tables: lines in pairs, `Group: names` and `Group: values`.
+    fn kernel_names(table: &str) -> BTreeSet<String> {
+        let heads = table.lines().step_by(2).filter_map(|line| line.split_once(": "));
+        heads
+            .flat_map(|(group, names)| names.split(' ').map(move |name| format!("{group}{name}")))
+            .collect()
+    }
+
+    #[test]
+    fn the_kernels_names_are_the_kernels() {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        let mut names = kernel_names(&read("/proc/net/snmp"));
+        names.extend(kernel_names(&read("/proc/net/netstat")));
+        // Some sandboxes have neither table; and this one is new (Linux 6.8).
+        if names.len() < 100 {
+            return;
+        }
+        names.insert("IcmpOutRateLimitGlobal".to_owned());
+        for counter in Stats::default().entries() {
+            let known = counter.kernel.is_none_or(|name| names.contains(name));
+            assert!(known, "{}: the kernel does not know {:?}", counter.name, counter.kernel);
         }
     }
 }

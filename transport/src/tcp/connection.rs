@@ -98,6 +98,7 @@ pub(super) struct Unreported {
     pub(super) estab_resets: u8,
     pub(super) time_waits: u8,
     pub(super) abort_on_data: u8,
+    pub(super) abort_on_close: u8,
     pub(super) abort_on_timeout: u8,
     pub(super) abort_on_linger: u8,
 }
@@ -320,6 +321,7 @@ impl Connection {
             estab_resets,
             time_waits,
             abort_on_data,
+            abort_on_close,
             abort_on_timeout,
             abort_on_linger,
         } = core::mem::take(&mut self.unreported);
@@ -327,6 +329,7 @@ impl Connection {
         stats.estab_resets += u64::from(estab_resets);
         stats.time_waits += u64::from(time_waits);
         stats.abort_on_data += u64::from(abort_on_data);
+        stats.abort_on_close += u64::from(abort_on_close);
         stats.abort_on_timeout += u64::from(abort_on_timeout);
         stats.abort_on_linger += u64::from(abort_on_linger);
     }

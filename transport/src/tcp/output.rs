@@ -313,8 +313,8 @@ impl Connection {
             | Reason::Keepalive
             | Reason::Ack => false,
         };
-        if self.rcv.duplicate.is_some() && leaving.gives_ack() {
-            stats.dsack_sent += 1;
+        if leaving.gives_ack() {
+            self.rcv.count_duplicate(stats);
         }
         self.figures.segs_out += 1;
         self.figures.bytes_sent += u64::from(leaving.len);
@@ -331,7 +331,8 @@ impl Connection {
             Reason::Syn => stats.syn_retrans += u64::from(again),
             Reason::WindowProbe => stats.zero_window_probes += 1,
             Reason::Keepalive => stats.keepalive_probes += 1,
-            Reason::Resend | Reason::Fresh | Reason::Repeat | Reason::Ack => {}
+            Reason::Fresh => stats.orig_data_sent += u64::from(leaving.len > 0),
+            Reason::Resend | Reason::Repeat | Reason::Ack => {}
         }
     }
 

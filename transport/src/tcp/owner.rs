@@ -130,7 +130,7 @@ impl Connection {
 
     fn close_synchronized(&mut self, now: Instant) {
         if self.assembler.readable() > 0 {
-            self.unreported.abort_on_data += 1;
+            self.unreported.abort_on_close += 1;
             self.reset(now, CloseReason::Aborted);
             return;
         }

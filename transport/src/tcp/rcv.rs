@@ -11,6 +11,7 @@
 //! moves forward by at least a segment or half the buffer at once, so that a slow reader does not
 //! draw small segments (section 3.8.6.2.2).
 
+use crate::stack::stats::Stats;
 use crate::wire::SeqNumber;
 
 /// RCV.*, and what we offer.
@@ -55,6 +56,15 @@ impl Rcv {
         self.irs = irs;
         self.nxt = irs + 1;
         self.edge = self.nxt + u32::from(self.syn_window());
+    }
+
+    /// A duplicate, if there is one, is about to be reported.
+    pub(super) fn count_duplicate(&self, stats: &mut Stats) {
+        if let Some((left, _)) = self.duplicate {
+            let is_old = left.before(self.nxt);
+            stats.dsack_old_sent += u64::from(is_old);
+            stats.dsack_ofo_sent += u64::from(!is_old);
+        }
     }
 
     /// RCV.WND: numbers that the peer may still send.

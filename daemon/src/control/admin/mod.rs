@@ -4,12 +4,14 @@
 //! there is nothing to say, so that readers need no special cases; fields may be added within a
 //! schema, never renamed or removed.
 
+mod counters;
 mod problems;
 mod routes;
 mod status;
 
 use serde_json::{Value, json};
 
+pub(super) use self::counters::counters;
 pub(super) use self::routes::routes;
 pub(super) use self::status::status;
 use crate::snapshot::ConnectionRow;
@@ -29,16 +31,19 @@ pub(super) enum Command {
     Routes,
     /// One row for each TCP connection.
     Connections,
+    /// The stack's counters.
+    Counters,
 }
 
 impl Command {
-    const ALL: [Self; 3] = [Self::Status, Self::Routes, Self::Connections];
+    const ALL: [Self; 4] = [Self::Status, Self::Routes, Self::Connections, Self::Counters];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Status => "status",
             Self::Routes => "routes",
             Self::Connections => "connections",
+            Self::Counters => "counters",
         }
     }
 }
@@ -180,7 +185,7 @@ mod tests {
     fn an_unknown_command_is_told_the_known_ones() {
         let answer = Fault::UnknownCommand("stat".to_owned()).to_json();
         assert_eq!(answer["command"], "stat");
-        assert_eq!(answer["error"]["hint"], "commands are status, routes, connections");
+        assert_eq!(answer["error"]["hint"], "commands are status, routes, connections, counters");
     }
 
     #[test]

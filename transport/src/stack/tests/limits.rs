@@ -141,13 +141,43 @@ fn what_is_not_for_us_is_dropped_and_counted() {
     stack.handle_packet(now, &syn("192.0.2.7:80", "224.0.0.22:80"));
     stack.handle_packet(now, &syn("[fe80::1]:80", "[ff02::2]:80"));
     stack.handle_packet(now, &syn("192.0.2.7:80", "255.255.255.255:80"));
-    assert_eq!(stack.stats().ip_in_mcast_pkts, 3);
+    assert_eq!((stack.stats().ip_in_mcast_pkts, stack.stats().ip_in_bcast_pkts), (2, 1));
     stack.handle_packet(now, b"");
     stack.handle_packet(now, &[0x45; 19]);
     assert_eq!(stack.stats().ip_in_hdr_errors, 2);
     assert_eq!(stack.stats().ip_in_receives, 12);
+    assert_eq!(stack.stats().ip_in_delivers, 0);
     assert_eq!(stack.stats().no_connection, 0);
     assert!(packets_of(&mut stack, now).is_empty());
+}
+
+#[test]
+fn what_means_nothing_to_a_listener_is_counted() {
+    let now = Instant::ORIGIN;
+    let mut stack = Stack::new(config(&["192.0.2.1"]), secrets(1));
+    stack.listen(at("192.0.2.1:80"), 1).unwrap();
+    for flags in [Flags::RST, Flags::PSH] {
+        stack.handle_packet(now, &tcp_packet(at("192.0.2.7:9"), at("192.0.2.1:80"), flags, 1));
+    }
+    assert_eq!(stack.stats().discarded_in_listen, 2);
+    assert!(packets_of(&mut stack, now).is_empty());
+}
+
+#[test] // RFC 3168, section 5
+fn packets_are_counted_by_their_mark() {
+    let mut stack = Stack::new(config(&["2001:db8::1"]), secrets(1));
+    let (source, destination) = (at("[2001:db8::7]:9"), at("[2001:db8::1]:80"));
+    for (mark, times) in [(0u8, 1), (1, 2), (2, 3), (3, 4)] {
+        let mut packet = tcp_packet(source, destination, Flags::SYN, 0);
+        packet[1] |= mark << 4;
+        for _ in 0..times {
+            stack.handle_packet(Instant::ORIGIN, &packet);
+        }
+    }
+    let stats = stack.stats();
+    assert_eq!((stats.ip_in_no_ect_pkts, stats.ip_in_ect1_pkts), (1, 2));
+    assert_eq!((stats.ip_in_ect0_pkts, stats.ip_in_ce_pkts), (3, 4));
+    assert_eq!(stats.ip_in_delivers, 10);
 }
 
 #[test]

@@ -21,12 +21,12 @@ impl Connection {
         stats: &mut Stats,
     ) -> Result<(), Discard> {
         if !seg.flags.ack {
-            return Err(Discard::Silently);
+            return Err(Discard::NoAck);
         }
         if self.state() == State::SynReceived {
             self.complete_passive_open(now, seg)?;
         } else if !self.snd.is_plausible_ack(seg.ack) {
-            return Err(Discard::Challenge);
+            return Err(Discard::Ack);
         }
         self.on_heard(now, seg);
         self.take_ece(now, seg);

@@ -24,13 +24,25 @@ use super::time_wait::Verdict;
 enum Discard {
     /// Outside the window: answered, so that a peer which is behind catches up; one without text
     /// within the budget alone, so that two ends do not answer each other for ever.
-    Unacceptable { has_text: bool },
+    OutOfWindow { has_text: bool },
     /// PAWS: answered likewise.
     Old { has_text: bool },
-    /// May be an attack: answered within the budget (RFC 5961).
-    Challenge,
-    /// Earns nothing.
-    Silently,
+    /// A reset that does not stand at RCV.NXT: challenged in the window (RFC 5961, section 3.2).
+    Reset { in_window: bool },
+    /// A SYN on a synchronized connection: challenged (RFC 5961, section 4.2).
+    Syn,
+    /// Acknowledges what was never sent, or long ago: challenged (RFC 5961, section 5.2).
+    Ack,
+    /// Acknowledges nothing. Earns nothing, as all that follow.
+    NoAck,
+    /// Lacks the timestamp that was agreed on.
+    NoTimestamp,
+    /// Means nothing in SYN-SENT.
+    InSynSent,
+    /// Means nothing in TIME-WAIT.
+    InTimeWait,
+    /// The connection is closed.
+    Closed,
     /// It has been dealt with: a reset that counted, or a segment that was answered by one.
     Done,
 }
@@ -38,7 +50,7 @@ enum Discard {
 impl Connection {
     pub(super) fn segment_arrives(&mut self, now: Instant, seg: &Segment<'_>, stats: &mut Stats) {
         let result = match self.state() {
-            State::Closed | State::Listen => Err(Discard::Silently),
+            State::Closed | State::Listen => Err(Discard::Closed),
             State::SynSent => self.syn_sent(now, seg, stats),
             State::TimeWait => self.in_time_wait(now, seg),
             State::SynReceived
@@ -56,23 +68,42 @@ impl Connection {
 
     /// Gives a segment that went no further what it has earned.
     fn discard(&mut self, now: Instant, discard: Discard, stats: &mut Stats) {
-        if discard == Discard::Done {
-            return;
-        }
-        stats.discarded_segs += 1;
+        let count = match discard {
+            Discard::OutOfWindow { .. } => &mut stats.discarded_out_of_window,
+            Discard::Old { .. } => &mut stats.paws_estab,
+            Discard::Reset { .. } => &mut stats.discarded_rsts,
+            Discard::Syn => &mut stats.syn_challenge,
+            Discard::Ack => &mut stats.discarded_acks,
+            Discard::NoAck => &mut stats.discarded_no_ack,
+            Discard::NoTimestamp => &mut stats.discarded_no_timestamp,
+            Discard::InSynSent => &mut stats.discarded_in_syn_sent,
+            Discard::InTimeWait => &mut stats.discarded_in_time_wait,
+            Discard::Closed => &mut stats.discarded_closed,
+            Discard::Done => return,
+        };
+        *count += 1;
         match discard {
-            Discard::Unacceptable { has_text } => self.answer(now, has_text),
-            Discard::Old { has_text } => {
-                stats.paws_estab += 1;
+            Discard::OutOfWindow { has_text } | Discard::Old { has_text } => {
                 self.answer(now, has_text);
             }
-            Discard::Challenge => {
-                if self.challenges.spend(now) {
-                    stats.challenge_acks += 1;
-                    self.acks.demand();
-                }
+            Discard::Reset { in_window: true } | Discard::Syn | Discard::Ack => {
+                self.challenge(now, stats);
             }
-            Discard::Silently | Discard::Done => {}
+            Discard::Reset { in_window: false }
+            | Discard::NoAck
+            | Discard::NoTimestamp
+            | Discard::InSynSent
+            | Discard::InTimeWait
+            | Discard::Closed
+            | Discard::Done => {}
+        }
+    }
+
+    /// Answers what may be an attack, within the budget: RFC 5961.
+    fn challenge(&mut self, now: Instant, stats: &mut Stats) {
+        if self.challenges.spend(now) {
+            stats.challenge_acks += 1;
+            self.acks.demand();
         }
     }
 
@@ -86,7 +117,7 @@ impl Connection {
     /// TIME-WAIT, by its record. A connection may be reopened only by whoever has the listener, so
     /// here a new SYN is ignored.
     fn in_time_wait(&mut self, now: Instant, seg: &Segment<'_>) -> Result<(), Discard> {
-        let Some(record) = &mut self.remains else { return Err(Discard::Silently) };
+        let Some(record) = &mut self.remains else { return Err(Discard::InTimeWait) };
         match record.handle_segment(now, seg) {
             Verdict::Reply(_) => {
                 let expires = record.expires();
@@ -94,7 +125,7 @@ impl Connection {
                 self.acks.demand();
                 Ok(())
             }
-            Verdict::Ignore | Verdict::Reopen => Err(Discard::Silently),
+            Verdict::Ignore | Verdict::Reopen => Err(Discard::InTimeWait),
         }
     }
 }

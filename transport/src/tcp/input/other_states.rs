@@ -70,7 +70,7 @@ impl Connection {
                 Err(Discard::Old { has_text: carries_text(seg) })
             }
             // A peer that has restarted may not know of timestamps: its SYN has to be challenged.
-            None if !seg.flags.syn => Err(Discard::Silently),
+            None if !seg.flags.syn => Err(Discard::NoTimestamp),
             Some(_) | None => Ok(()),
         }
     }
@@ -89,7 +89,7 @@ impl Connection {
             return Err(Discard::Done);
         }
         self.note_old_text(seg);
-        Err(Discard::Unacceptable { has_text: carries_text(seg) })
+        Err(Discard::OutOfWindow { has_text: carries_text(seg) })
     }
 
     /// Second, check the RST bit; RFC 5961, section 3.2.
@@ -104,7 +104,7 @@ impl Connection {
             self.on_reset(now, seg);
             return Err(Discard::Done);
         }
-        Err(if self.rcv.contains(seg.seq) { Discard::Challenge } else { Discard::Silently })
+        Err(Discard::Reset { in_window: self.rcv.contains(seg.seq) })
     }
 
     /// Whether a reset stands at RCV.NXT - 1 after the peer's FIN: it was sent in answer to a
@@ -139,7 +139,7 @@ impl Connection {
     /// Fourth, check the SYN bit; RFC 5961, section 4.2. Whatever its number, it is challenged: a
     /// peer that has restarted answers with a reset.
     fn check_syn(&mut self, seg: &Segment<'_>) -> Result<(), Discard> {
-        if seg.flags.syn { Err(Discard::Challenge) } else { Ok(()) }
+        if seg.flags.syn { Err(Discard::Syn) } else { Ok(()) }
     }
 
     /// The segment is the peer's, by both its numbers: it is alive, and its timestamp may be echoed

@@ -24,7 +24,7 @@ impl Connection {
         self.check_syn_sent_ack(seg)?;
         self.check_syn_sent_reset(now, seg)?;
         if !seg.flags.syn {
-            return Err(Discard::Silently);
+            return Err(Discard::InSynSent);
         }
         self.heard_at = now;
         self.take_syn(now, seg);
@@ -49,7 +49,7 @@ impl Connection {
             return Ok(());
         }
         if seg.flags.rst {
-            return Err(Discard::Silently);
+            return Err(Discard::InSynSent);
         }
         self.pending.reset_bare(seg.ack);
         if self.hurried_syns < HURRIED_SYNS_MAX {
@@ -65,7 +65,7 @@ impl Connection {
             return Ok(());
         }
         if !seg.flags.ack {
-            return Err(Discard::Silently);
+            return Err(Discard::InSynSent);
         }
         self.fail(now, CloseReason::Refused);
         Err(Discard::Done)

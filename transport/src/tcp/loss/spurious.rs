@@ -117,7 +117,11 @@ impl Connection {
     /// More reports than there were retransmissions are the network's copies, or lies.
     pub(super) fn judge_duplicate(&mut self, now: Instant, delivery: &Delivery, stats: &mut Stats) {
         let Some((left, right)) = delivery.dsack else { return };
-        stats.dsack_recv += 1;
+        if left.before(self.snd.una) {
+            stats.dsack_recv += 1;
+        } else {
+            stats.dsack_ofo_recv += 1;
+        }
         if u64::from(self.recovery.dsack_dups) >= self.figures.total_retrans {
             return;
         }

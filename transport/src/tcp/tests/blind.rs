@@ -80,7 +80,7 @@ fn a_segment_without_ack_is_dropped() {
     let text = Text::from([1, 2, 3].as_slice());
     assert!(solo.arrive(1, 0, Segment { text, ..seg(Flags::PSH) }).is_empty());
     assert_eq!(solo.connection.readable_bytes(), 0);
-    assert_eq!(solo.stats.discarded_segs, 1);
+    assert_eq!(solo.stats.discarded_no_ack, 1);
 }
 
 #[test]

@@ -156,7 +156,7 @@ fn close_with_bytes_unread_resets() {
     assert_eq!(pair.states(), (State::Closed, State::Closed));
     assert!(pair.client.saw(Event::Closed(CloseReason::ResetByPeer)));
     assert_eq!(pair.client.stats.estab_resets, 1);
-    assert_eq!(pair.server().stats.abort_on_data, 1);
+    assert_eq!(pair.server().stats.abort_on_close, 1);
     assert_eq!(pair.server().stats.out_rsts, 1);
 }
 

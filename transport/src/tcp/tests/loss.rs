@@ -46,6 +46,7 @@ fn a_timeout_resends_the_front_and_doubles() {
         assert_eq!(ranges(&solo, &sent), [(1_001, 2_001), (2_001, 3_001)]);
         assert!(solo.ack(1, 3_001, 65_535).is_empty());
         assert_eq!(solo.stats.timeouts, 2);
+        assert_eq!(solo.stats.orig_data_sent, 3, "what goes again is not new");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod blind;
 mod close;
+mod discards;
 mod handshake;
 mod lease;
 mod liveness;
