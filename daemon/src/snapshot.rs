@@ -374,17 +374,40 @@ pub struct ConnectionRow {
     pub info: ConnectionInfo,
 }
 
-/// Figures of one connection, by the names of `tcp_info`.
+/// Figures of one connection, by the names of `tcp_info`. Where that counts segments, these are
+/// bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct ConnectionInfo {
+    /// Congestion control: `cubic` or `reno`.
+    pub congestion: &'static str,
+    /// Whether timestamps are in use.
+    pub timestamps: bool,
+    /// Whether selective acknowledgements are in use.
+    pub sack: bool,
+    /// Whether explicit congestion notification is in use.
+    pub ecn: bool,
+    /// Shift of the peer's windows and of ours; `None` where they are not scaled.
+    pub wscale: Option<(u8, u8)>,
     /// Smoothed round-trip time, in microseconds; zero before the first sample.
     pub rtt_us: u64,
     /// Its mean deviation, in microseconds.
     pub rttvar_us: u64,
+    /// The least round trip of the last minutes, in microseconds; zero before the first sample.
+    pub min_rtt_us: u64,
     /// Retransmission timeout, in microseconds.
     pub rto_us: u64,
+    /// Doublings of the timeout that are in force.
+    pub backoff: u64,
+    /// Timeouts in a row.
+    pub retransmits: u64,
+    /// Window or keepalive probes unanswered.
+    pub probes: u64,
     /// Maximum segment size towards the peer, in bytes.
     pub mss: u64,
+    /// The peer's, as its segments show it, in bytes.
+    pub rcvmss: u64,
+    /// The one that we announced, in bytes.
+    pub advmss: u64,
     /// Congestion window, in bytes.
     pub cwnd_bytes: u64,
     /// Slow-start threshold, in bytes; `None` before the first loss.
@@ -393,6 +416,20 @@ pub struct ConnectionInfo {
     pub snd_wnd: u64,
     /// Our window, in bytes.
     pub rcv_wnd: u64,
+    /// In flight, in bytes.
+    pub unacked_bytes: u64,
+    /// Of that, what the peer has reported by SACK.
+    pub sacked_bytes: u64,
+    /// Taken for lost, and not sent again yet.
+    pub lost_bytes: u64,
+    /// Sent again, and believed to be on its way.
+    pub retrans_bytes: u64,
+    /// Degree of reordering seen, in segments; 3 before any was.
+    pub reordering: u64,
+    /// Retransmissions that the peer has reported as duplicates.
+    pub dsack_dups: u64,
+    /// Written, and not sent yet, in bytes.
+    pub notsent_bytes: u64,
     /// Bytes sent, retransmissions included.
     pub bytes_sent: u64,
     /// Bytes the peer has acknowledged.
@@ -405,6 +442,18 @@ pub struct ConnectionInfo {
     pub segs_out: u64,
     /// Segments received.
     pub segs_in: u64,
+    /// Segments sent with text.
+    pub data_segs_out: u64,
+    /// Segments received with text.
+    pub data_segs_in: u64,
+    /// Segments sent again.
+    pub total_retrans: u64,
+    /// Milliseconds since text was last sent.
+    pub last_data_sent_ms: u64,
+    /// Milliseconds since any segment was last received.
+    pub last_ack_recv_ms: u64,
+    /// Memory of the buffers, in bytes.
+    pub buffer_bytes: u64,
 }
 
 #[cfg(test)]

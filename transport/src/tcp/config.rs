@@ -81,6 +81,17 @@ pub enum Congestion {
     Reno,
 }
 
+impl Congestion {
+    /// Its name, as the kernel's `tcp_congestion_control` has it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cubic => "cubic",
+            Self::Reno => "reno",
+        }
+    }
+}
+
 /// When and how often an idle connection is probed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Keepalive {

@@ -2,6 +2,7 @@
 
 use crate::time::{Duration, Instant};
 
+use super::config::Congestion;
 use super::connection::Connection;
 use super::state::State;
 
@@ -24,6 +25,10 @@ pub struct Info {
     pub snd_mss: u16,
     /// Largest text of a segment the peer may send, in bytes.
     pub rcv_mss: u32,
+    /// Largest text of a segment that we announced, options not taken off, in bytes.
+    pub advmss: u16,
+    /// Congestion control.
+    pub congestion: Congestion,
     /// Congestion window in bytes.
     pub cwnd: u32,
     /// Slow start threshold in bytes; `u32::MAX` before any loss.
@@ -79,6 +84,8 @@ pub struct Info {
     pub last_data_sent: Duration,
     /// Time since any segment was last received.
     pub last_ack_recv: Duration,
+    /// Whether windows are scaled.
+    pub window_scale: bool,
     /// Whether timestamps are in use.
     pub timestamps: bool,
     /// Whether selective acknowledgements are in use.
@@ -117,6 +124,8 @@ impl Connection {
             backoff: self.rtt.backoff(),
             snd_mss: self.snd.mss,
             rcv_mss: self.rcv.mss,
+            advmss: self.start.mss,
+            congestion: self.config.congestion,
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             snd_wnd: self.snd.wnd,
@@ -144,6 +153,7 @@ impl Connection {
             total_retrans: figures.total_retrans,
             last_data_sent: now.since(self.text_sent_at),
             last_ack_recv: now.since(self.heard_at),
+            window_scale: self.scaling,
             timestamps: self.timestamps.is_some(),
             sack: self.sack_permitted,
             ecn: self.ecn.is_agreed(),
