@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Fault;
-use super::row::{Row, Standing, Test};
+use super::row::{Standing, Test};
 
 /// How a file is read, by its path from the root.
 pub(super) type Reader<'a> = dyn Fn(&str) -> Option<String> + 'a;
@@ -19,11 +19,16 @@ impl<'a> Evidence<'a> {
         Self { read, files: BTreeMap::new() }
     }
 
-    /// The first test of a row that is not there.
-    pub(super) fn missing(&mut self, row: &Row) -> Option<Fault> {
-        let Standing::Held(tests) = &row.standing else { return None };
+    /// The first test that is not there, of what stands in `line` and is called `name`.
+    pub(super) fn missing(
+        &mut self,
+        line: usize,
+        name: &str,
+        standing: &Standing,
+    ) -> Option<Fault> {
+        let Standing::Held(tests) = standing else { return None };
         let what = tests.iter().find_map(|test| self.missing_test(test))?;
-        Some(Fault::new(row.line, format!("{}: {what}", row.label)))
+        Some(Fault::new(line, format!("{name}: {what}")))
     }
 
     fn missing_test(&mut self, Test { file, name }: &Test) -> Option<String> {

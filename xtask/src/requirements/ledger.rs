@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fault;
 use super::demands::{self, Demands};
+use super::met;
 use super::row::{Row, Standing};
 
 /// Begins the heading of an RFC's part.
@@ -33,11 +34,14 @@ struct Count {
 }
 
 impl Ledger {
-    /// Reads the file. What is not a heading or a row is prose; a table before the first heading
-    /// too.
+    /// Reads the file, up to the faults that others met. What is not a heading or a row is prose; a
+    /// table before the first heading too.
     pub(super) fn read(text: &str) -> (Self, Vec<Fault>) {
         let (mut ledger, mut faults) = (Self::default(), Vec::new());
         for (line, text) in (1..).zip(text.lines()) {
+            if text == met::HEADING {
+                break;
+            }
             if let Some(heading) = text.strip_prefix(HEADING) {
                 let number = heading.split(|c: char| !c.is_ascii_digit()).next();
                 match number.and_then(|number| number.parse().ok()) {

@@ -1,13 +1,14 @@
 //! `cargo xtask requirements`: what REQUIREMENTS.md says of each RFC's demands is whole and true.
 //!
 //! Every label of RFC 9293, appendix B, has its place, and so has each demand that was counted in
-//! the texts of the others; nothing is said twice; and each test that is named exists. Whether a
-//! test holds what its row says is for those who read it.
+//! the texts of the others; nothing is said twice; and each test that is named exists, those of the
+//! faults that others met too. Whether a test holds what its row says is for those who read it.
 
 mod demands;
 mod evidence;
 mod label;
 mod ledger;
+mod met;
 mod row;
 
 use std::fmt;
@@ -16,6 +17,7 @@ use std::path::Path;
 
 use self::evidence::Evidence;
 use self::ledger::Ledger;
+use self::met::Met;
 use crate::step::Done;
 
 /// The table's file.
@@ -45,9 +47,12 @@ impl fmt::Display for Fault {
 pub(crate) fn run(root: &Path) -> Done {
     let text = fs::read_to_string(root.join(FILE)).map_err(|error| format!("{FILE}: {error}"))?;
     let read = |path: &str| fs::read_to_string(root.join(path)).ok();
-    let (ledger, faults) = check(&text, &mut Evidence::new(&read));
+    let mut evidence = Evidence::new(&read);
+    let (ledger, mut faults) = check(&text, &mut evidence);
+    let (met, of_met) = Met::read(&text, &mut evidence);
+    faults.extend(of_met);
     if faults.is_empty() {
-        println!("{}", ledger.totals());
+        println!("{}\n\n{}", ledger.totals(), met.total());
         return Ok(());
     }
     faults.iter().for_each(|fault| println!("{fault}"));
@@ -58,7 +63,9 @@ pub(crate) fn run(root: &Path) -> Done {
 fn check(text: &str, evidence: &mut Evidence<'_>) -> (Ledger, Vec<Fault>) {
     let (ledger, mut faults) = Ledger::read(text);
     faults.extend(ledger.gaps());
-    faults.extend(ledger.rows().filter_map(|row| evidence.missing(row)));
+    let missing =
+        |row: &row::Row| evidence.missing(row.line, &row.label.to_string(), &row.standing);
+    faults.extend(ledger.rows().filter_map(missing));
     faults.sort();
     (ledger, faults)
 }

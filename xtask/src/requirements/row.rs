@@ -6,7 +6,7 @@ use super::label::Label;
 const HELD: &str = "held:";
 
 /// Begins the last cell of one that is not: the reason follows.
-const NOT_TAKEN: &str = "not taken, because ";
+pub(super) const NOT_TAKEN: &str = "not taken, because ";
 
 /// How a demand stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +35,7 @@ pub(super) struct Row {
 impl Row {
     /// Reads a line of a table. A heading of the table, or the rule below it, is no row.
     pub(super) fn parse(line: usize, text: &str) -> Result<Option<Self>, String> {
-        let inner = text.trim().trim_start_matches('|').trim_end_matches('|');
-        let cells: Vec<_> = inner.split('|').map(str::trim).collect();
+        let cells = cells_of(text);
         let [label, gist, standing] = cells.as_slice() else {
             return Err("a row has three cells: label, gist, standing".to_owned());
         };
@@ -52,7 +51,14 @@ impl Row {
     }
 }
 
-fn parse_standing(text: &str) -> Result<Standing, String> {
+/// The cells of a row.
+pub(super) fn cells_of(text: &str) -> Vec<&str> {
+    let inner = text.trim().trim_start_matches('|').trim_end_matches('|');
+    inner.split('|').map(str::trim).collect()
+}
+
+/// How a demand, or what else has tests, stands.
+pub(super) fn parse_standing(text: &str) -> Result<Standing, String> {
     if let Some(reason) = text.strip_prefix(NOT_TAKEN) {
         let is_sentence = reason.split_whitespace().count() > 1;
         return if is_sentence { Ok(Standing::NotTaken) } else { Err("has no reason".to_owned()) };
