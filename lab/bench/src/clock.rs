@@ -16,6 +16,12 @@ pub fn thread_time() -> Instant {
     instant(clock_gettime(ClockId::ThreadCPUTime))
 }
 
+/// The same of all threads of this process.
+#[must_use]
+pub fn process_time() -> Instant {
+    instant(clock_gettime(ClockId::ProcessCPUTime))
+}
+
 /// The kernel's seconds and nanoseconds as one number; a clock before its origin reads as zero.
 fn instant(at: Timespec) -> Instant {
     let seconds = u64::try_from(at.tv_sec).unwrap_or(0);
@@ -28,8 +34,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_clocks_move_forward() {
-        for clock in [now, thread_time] {
+    fn the_clocks_move_forward() {
+        for clock in [now, thread_time, process_time] {
             let first = clock();
             assert!(clock() >= first && first > Instant::ORIGIN);
         }

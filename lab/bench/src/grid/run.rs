@@ -17,6 +17,7 @@ use super::relay::{self, Passage};
 use super::sender::{Resent, Sender, Sent};
 use super::stop::Stop;
 use super::{MTU, ends, receiver};
+use crate::clock::{now, process_time};
 
 /// Least queue, in packets: a machine that pauses for some milliseconds lets so many come at once.
 const QUEUE_PACKETS_MIN: u64 = 64;
@@ -51,6 +52,8 @@ pub struct Outcome {
     pub resent: Resent,
     /// Packets lost outside the network: there should be none.
     pub dropped_outside: u64,
+    /// Processors that sender, network and receiver kept busy, all together.
+    pub processors: f64,
     /// What the network did.
     pub passage: Passage,
 }
@@ -65,6 +68,7 @@ pub struct Outcome {
 ///
 /// If one of its threads does.
 pub fn run(plan: Plan, sender: Sender) -> io::Result<Outcome> {
+    let (began, used) = (now(), process_time());
     let stop = &Stop::default();
     let (near_device, near) = channel();
     let (far_device, far) = channel();
@@ -92,6 +96,7 @@ pub fn run(plan: Plan, sender: Sender) -> io::Result<Outcome> {
             megabits: received as f64 * 8.0 / 1e6 / plan.duration.as_secs_f64(),
             resent: sent.resent,
             dropped_outside: sent.dropped + passage.refused,
+            processors: process_time().since(used).as_secs_f64() / now().since(began).as_secs_f64(),
             passage,
         })
     })

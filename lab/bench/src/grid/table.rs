@@ -31,7 +31,7 @@ impl Row {
         let shown =
             |spread: Spread| format!("{:.2} ({:.2}-{:.2})", spread.median, spread.min, spread.max);
         Some(format!(
-            "| {} | {} | {} | {} | {} | {is_met} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {is_met} | {} | {} | {} | {:.2} |\n",
             self.cell.round_trip.as_millis(),
             self.cell.loss_percent(),
             shown(kernel),
@@ -40,6 +40,7 @@ impl Row {
             self.resent(),
             self.late(),
             self.outside(),
+            self.runs().map(|run| run.processors).fold(0.0, f64::max),
         ))
     }
 
@@ -103,6 +104,7 @@ fn run_json(run: &Outcome) -> Value {
         "overflowed": forth.overflowed,
         "oversize": forth.oversize + run.passage.back.oversize,
         "dropped_outside": run.dropped_outside,
+        "processors": run.processors,
         "late_micros_median": run.passage.late_micros(0.5),
         "late_micros_p99": run.passage.late_micros(0.99),
         "late_micros_max": run.passage.late_micros(1.0),
@@ -130,13 +132,13 @@ sender, relay and receiver are threads, the two hosts network namespaces, made a
 socket, ours a stack on a TUN device whose packets the kernel forwards into the same device of the relay. The relay loses
 packets with text on their way to the receiver by their index, of which a seed decides, the same for both in a round;
 handshake and acknowledgements are never lost. It then lets them leave at {rate} Mbit/s, behind a queue of what is under way
-in a round trip (64 packets at least), and delays each way by half the round trip. The rate is one that either sender
-reaches with less than half of one processor, so that the network is the limit and not the machine, and at which all that
-is under way at 100 ms fits into the buffers. {rounds} rounds of {seconds} s, in which the two take turns to go first;
+in a round trip (64 packets at least), and delays each way by half the round trip. The rate is one at which sender, relay and
+receiver together keep less than one processor busy (the last column), so that the network is the limit and not the machine,
+and at which all that is under way at 100 ms fits into the buffers. {rounds} rounds of {seconds} s, in which the two take turns to go first;
 goodput at the receiver from the handshake on, median (min-max); ratio ours/kernel taken round by round. Goal: {GOAL}.
 
-| round trip, ms | loss, % | kernel, Mbit/s | ours, Mbit/s | ratio | goal met | sent again, timeouts a run (kernel/ours) | late, us (median, p99) | lost outside, above MTU |
-|---:|---:|---:|---:|---:|---|---|---|---|
+| round trip, ms | loss, % | kernel, Mbit/s | ours, Mbit/s | ratio | goal met | sent again, timeouts a run (kernel/ours) | late, us (median, p99) | lost outside, above MTU | processors |
+|---:|---:|---:|---:|---:|---|---|---|---|---:|
 {lines}",
         rate = extent.rate / 1_000_000,
         rounds = extent.rounds,
@@ -175,6 +177,7 @@ mod tests {
             megabits,
             resent: Resent { segments: 1, timeouts: 0 },
             dropped_outside: 0,
+            processors: 0.5,
             passage: Passage { late: vec![10, 20, 30], ..Passage::default() },
         };
         megabits.iter().copied().map(run).collect()
@@ -191,7 +194,7 @@ mod tests {
         let start =
             "| 20 | 1 | 20.00 (10.00-40.00) | 19.00 (9.00-20.00) | 0.90 (0.50-0.95) | yes |";
         assert!(line.starts_with(start), "{line}");
-        assert!(line.ends_with("| 20, 30 | 0, 0 |\n"), "{line}");
+        assert!(line.ends_with("| 20, 30 | 0, 0 | 0.50 |\n"), "{line}");
         assert_eq!(row.json()["ratio_median"], 0.9);
     }
 }
