@@ -75,8 +75,8 @@ impl Held {
     fn classes(&self) -> String {
         let is_shown = |class: &Class| class.bytes as f64 >= self.idle.live as f64 * SHOWN_MIN;
         let shown = self.idle.classes().filter(is_shown);
-        let rows = shown.map(|Class { from, blocks, bytes }| {
-            let (size, each) = (size(from), self.each(bytes));
+        let rows = shown.map(|Class { blocks, bytes, .. }| {
+            let (size, each) = (bytes / blocks.max(1), self.each(bytes));
             format!("| {} | {size} | {blocks} | {each:.1} |\n", self.connections)
         });
         rows.collect()
@@ -103,6 +103,7 @@ impl Held {
 pub fn report(machine: &Machine, held: &[Held]) -> String {
     let rows: String = held.iter().map(Held::row).collect();
     let classes: String = held.iter().map(Held::classes).collect();
+    let more: String = held.windows(2).filter_map(between).collect();
     format!(
         "\
 {machine}.
@@ -114,10 +115,11 @@ grew by. Goal: {GOAL} bytes of an idle connection, all parts together.
 | connections | idle, B each | just answered, B each | peak of the set-up, B each | resident, B each | goal met |
 |---:|---:|---:|---:|---:|---|
 {rows}
-Where the bytes of the idle ones are (blocks of many connections are slots; the greatest are tables):
+{more}Where the bytes of the idle ones are, by the size of what was allocated at once (sizes within a quarter of each other
+together): as many blocks as connections are each one's own, a few are the stack's, and the others rows of a table.
 
-| connections | size of a block | blocks | B each |
-|---:|---|---:|---:|
+| connections | B a block | blocks | B each connection |
+|---:|---:|---:|---:|
 {classes}",
         request = crate::idle::REQUEST.len(),
         response = crate::idle::RESPONSE.len(),
@@ -125,19 +127,24 @@ Where the bytes of the idle ones are (blocks of many connections are slots; the 
     )
 }
 
+/// What a connection takes beyond what all share, between two sizes.
+fn between(pair: &[Held]) -> Option<String> {
+    let [few, many] = pair else { return None };
+    let each = each_more(few, many)?;
+    let (few, many) = (few.connections, many.connections);
+    Some(format!("From {few} to {many} connections, each takes {each:.1} bytes.\n\n"))
+}
+
+fn each_more(few: &Held, many: &Held) -> Option<f64> {
+    let more = many.connections.checked_sub(few.connections).filter(|more| *more > 0)?;
+    Some((many.idle.live as f64 - few.idle.live as f64) / more as f64)
+}
+
 /// For machines.
 #[must_use]
 pub fn json(machine: &Machine, held: &[Held]) -> Value {
     let held: Vec<_> = held.iter().map(Held::json).collect();
     json!({ "bench": "memory", "machine": machine.json(), "held": held })
-}
-
-/// A size in the largest unit that it is a multiple of.
-fn size(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let unit = units.into_iter().find(|(unit, _)| bytes >= *unit);
-    let (unit, name) = unit.unwrap_or((1, "B"));
-    format!("{}-{} {name}", bytes / unit, 2 * bytes / unit)
 }
 
 /// Resident memory of this process in bytes.
@@ -150,13 +157,29 @@ fn resident() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
-    fn sizes_have_their_unit() {
-        for (bytes, text) in [(64, "64-128 B"), (1 << 16, "64-128 KiB"), (1 << 24, "16-32 MiB")] {
-            assert_eq!(size(bytes), text);
-        }
+    fn what_each_more_takes_leaves_out_what_all_share() {
+        let heap = |live| {
+            let mut heap = Heap::now();
+            heap.live = live;
+            heap
+        };
+        let held = |connections, live| Held {
+            connections,
+            answered: heap(live),
+            idle: heap(live),
+            peak: live,
+            resident: live,
+        };
+        let (few, many) = (held(100, 5_000 + 100 * 200), held(1_100, 5_000 + 1_100 * 200));
+        assert!((each_more(&few, &many).unwrap() - 200.0).abs() < 1e-9);
+        assert_eq!(each_more(&many, &few), None);
+        let text = report(&Machine::here(Path::new(".")), &[few, many]);
+        assert!(text.contains("From 100 to 1100 connections, each takes 200.0 bytes."), "{text}");
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use self::sys::Counting;
 
-/// Classes of sizes: class `n` holds blocks of 2^n up to and without 2^(n + 1) bytes.
-const CLASSES: usize = 40;
+/// Classes of sizes: four to each doubling, so that blocks of one table are seldom mixed with those
+/// of another. The last is for 2^39 bytes and more.
+const CLASSES: usize = 160;
 
 static LIVE: AtomicU64 = AtomicU64::new(0);
 static PEAK: AtomicU64 = AtomicU64::new(0);
@@ -35,7 +36,7 @@ pub struct Heap {
 /// Blocks of about one size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Class {
-    /// The least size in it; the most is below twice that.
+    /// The least size in it; the most is below five fourths of that.
     pub from: u64,
     /// How many blocks.
     pub blocks: u64,
@@ -81,7 +82,7 @@ impl Heap {
     pub fn classes(&self) -> impl Iterator<Item = Class> + '_ {
         let all = self.blocks.iter().zip(&self.bytes).enumerate();
         let all = all.map(|(class, (blocks, bytes))| Class {
-            from: 1 << class,
+            from: least_of(class),
             blocks: *blocks,
             bytes: *bytes,
         });
@@ -95,9 +96,20 @@ pub fn calls() -> u64 {
     CALLS.load(Ordering::Relaxed)
 }
 
+/// The highest bit of a size and the two after it say its class.
 fn class_of(size: usize) -> usize {
-    let class = usize::try_from(size.max(1).ilog2()).unwrap_or(CLASSES);
+    let size = size.max(1);
+    let doublings = size.ilog2();
+    let quarter =
+        if doublings < 2 { (size << 2 >> doublings) & 3 } else { size >> (doublings - 2) & 3 };
+    let class = usize::try_from(doublings).map_or(CLASSES, |doublings| 4 * doublings + quarter);
     class.min(CLASSES - 1)
+}
+
+/// The least size of a class.
+const fn least_of(class: usize) -> u64 {
+    let (doublings, quarter) = (class / 4, class as u64 % 4);
+    ((4 + quarter) << doublings) / 4
 }
 
 fn note_taken(size: usize) {
@@ -123,22 +135,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_size_is_in_the_class_of_its_highest_bit() {
-        for (size, class) in [(0, 0), (1, 0), (2, 1), (3, 1), (4, 2), (4095, 11), (4096, 12)] {
-            assert_eq!(class_of(size), class, "{size}");
+    fn a_size_is_in_the_class_of_its_highest_bits() {
+        for size in [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 4_095, 4_096, 8_192, 11_264, 16_383] {
+            let class = class_of(size);
+            let (size, next) = (size.max(1) as u64, least_of(class + 1));
+            assert!(least_of(class) <= size && size < next.max(size + 1), "{size}: {class}");
         }
+        assert_eq!((class_of(8_192), class_of(10_240), class_of(11_264)), (52, 53, 53));
         assert_eq!(class_of(usize::MAX), CLASSES - 1);
     }
 
     #[test]
     fn a_difference_has_what_came_and_nothing_below_zero() {
-        let mut before = Heap { live: 10, peak: 10, calls: 1, blocks: [0; 40], bytes: [0; 40] };
+        let mut before = Heap { live: 10, peak: 10, calls: 1, blocks: [0; 160], bytes: [0; 160] };
         let mut after = Heap { live: 42, peak: 60, calls: 4, ..before.clone() };
-        (before.blocks[3], before.bytes[3]) = (1, 10);
-        (after.blocks[5], after.bytes[5]) = (1, 42);
+        (before.blocks[13], before.bytes[13]) = (1, 10);
+        (after.blocks[21], after.bytes[21]) = (1, 42);
         let came = after.since(&before);
         assert_eq!((came.live, came.peak, came.calls), (32, 50, 3));
         let classes: Vec<_> = came.classes().collect();
-        assert_eq!(classes, [Class { from: 32, blocks: 1, bytes: 42 }]);
+        assert_eq!(classes, [Class { from: 40, blocks: 1, bytes: 42 }]);
     }
 }
