@@ -50,7 +50,41 @@ fn listeners_at_different_addresses_share_a_port() {
     assert!(pair.server.accept(all).is_none());
 }
 
-#[test]
+/// Sets bits of the fourth word of a TCP header, flags and reserved bits, and mends the checksum:
+/// RFC 1624, section 3.
+fn with_bits(mut packet: Vec<u8>, header_len: usize, bits: u16) -> Vec<u8> {
+    let word = |packet: &[u8], at: usize| u16::from_be_bytes([packet[at], packet[at + 1]]);
+    let (flags_at, checksum_at) = (header_len + 12, header_len + 16);
+    let (old, checksum) = (word(&packet, flags_at), word(&packet, checksum_at));
+    let new = old | bits;
+    let sum = u32::from(!checksum) + u32::from(!old) + u32::from(new);
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap();
+    packet[flags_at..][..2].copy_from_slice(&new.to_be_bytes());
+    packet[checksum_at..][..2].copy_from_slice(&(!folded).to_be_bytes());
+    packet
+}
+
+#[test] // TCP.md, section 3: SYN with ECE/CWR or unknown flags reset
+fn syn_with_unknown_flags_is_a_syn() {
+    // ECE and CWR, PSH, URG, the bit of RFC 3540 and of accurate ECN, the three that nobody has.
+    for bits in [0x00c0, 0x0008, 0x0020, 0x0100, 0x0e00, 0x0fe8] {
+        for ipv4 in [true, false] {
+            let mut pair = Pair::new();
+            let listener = pair.server.listen(server_address(ipv4), 4).unwrap();
+            pair.client.connect(pair.now, server_address(ipv4)).unwrap();
+            let syn = packets_of(&mut pair.client, pair.now).remove(0);
+            let syn = with_bits(syn, if ipv4 { 20 } else { 40 }, bits);
+            pair.server.handle_packet(pair.now, &syn);
+            pair.exchange();
+            let stats = pair.server.stats();
+            assert_eq!((stats.in_errs, stats.out_rsts), (0, 0), "{bits:#x}");
+            assert!(pair.server.accept(listener).is_some(), "{bits:#x}");
+        }
+    }
+}
+
+#[test] // TCP.md, section 3: duplicate SYN makes two connections
 fn duplicate_syn_makes_one_connection() {
     let mut pair = Pair::new();
     let listener = pair.server.listen(server_address(true), 4).unwrap();
@@ -67,7 +101,7 @@ fn duplicate_syn_makes_one_connection() {
     assert!(pair.server.accept(listener).is_none());
 }
 
-#[test]
+#[test] // TCP.md, section 3: full accept queue blocks the listener
 fn full_accept_queue_blocks_neither_the_listener_nor_its_other_children() {
     let mut pair = Pair::new();
     let listener = pair.server.listen(server_address(true), 2).unwrap();
@@ -129,7 +163,7 @@ fn syn_queue_is_bounded_by_the_backlog() {
     assert_eq!(pair.server.stats().listen_drops, 2);
 }
 
-#[test]
+#[test] // TCP.md, section 3: listener takes a child's RST
 fn a_reset_child_leaves_its_place_and_the_listener_listens_on() {
     let mut pair = Pair::new();
     let listener = pair.server.listen(server_address(true), 1).unwrap();
