@@ -1,6 +1,6 @@
-//! The stack against the kernel's TCP in a matrix: extensions off on either side, MTU, loss, who
-//! connects, and the family. In each cell a stream goes each way at once, both sides finish, and
-//! both hashes are equal at both ends.
+//! The stack against the kernel's TCP in a matrix: extensions off on either side, MTU, loss,
+//! congestion marks, who connects, and the family. In each cell a stream goes each way at once, both
+//! sides finish, and both hashes are equal at both ends.
 //!
 //! `WHARF_TEST_MATRIX=full` plays every cell; without it a set that covers all pairs. The table is
 //! printed: `cargo nextest run --test interop_kernel --no-capture`.
@@ -74,11 +74,11 @@ const VARIANTS: [(&str, Extensions, Extensions); 11] = [
 /// The least of a family, Ethernet's, and a jumbo frame's.
 const MTUS: [[u16; 3]; 2] = [[576, 1_500, 9_000], [1_280, 1_500, 9_000]];
 
-/// Packets lost of a thousand, each way.
-const LOSSES: [u64; 3] = [0, 10, 50];
+/// Packets lost, and packets marked CE where ECN is in use, of a thousand, each way.
+const NETWORKS: [(u64, u64); 4] = [(0, 0), (10, 0), (50, 0), (0, 20)];
 
-/// Variant, MTU, loss, who connects, family.
-const AXES: [usize; 5] = [VARIANTS.len(), 3, LOSSES.len(), 2, 2];
+/// Variant, MTU, network, who connects, family.
+const AXES: [usize; 5] = [VARIANTS.len(), 3, NETWORKS.len(), 2, 2];
 
 /// One cell of the matrix.
 #[derive(Clone, Copy)]
@@ -88,6 +88,7 @@ struct Cell {
     kernel: Extensions,
     mtu: u16,
     loss: u64,
+    marks: u64,
     /// Whether the stack connects to the kernel.
     active: bool,
     /// 0 for IPv4, 1 for IPv6.
@@ -97,14 +98,16 @@ struct Cell {
 
 impl Cell {
     fn new(seed: usize, indices: &[usize]) -> Self {
-        let [variant, mtu, loss, active, family] = indices else { panic!("one index an axis") };
+        let [variant, mtu, network, active, family] = indices else { panic!("one index an axis") };
         let (name, ours, kernel) = VARIANTS[*variant];
+        let (loss, marks) = NETWORKS[*network];
         Self {
             name,
             ours,
             kernel,
             mtu: MTUS[*family][*mtu],
-            loss: LOSSES[*loss],
+            loss,
+            marks,
             active: *active == 0,
             family: *family,
             seed: u64::try_from(seed).expect("small"),
@@ -157,10 +160,11 @@ impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:<21} {:>5} {:>3}% {:<14} {}",
+            "{:<21} {:>5} {:>3}% {:>2}% {:<15} {}",
             self.name,
             self.mtu,
             self.loss / 10,
+            self.marks / 10,
             if self.active { "we connect" } else { "kernel connects" },
             if self.family == 0 { "IPv4" } else { "IPv6" },
         )
@@ -171,6 +175,8 @@ impl fmt::Display for Cell {
 struct Outcome {
     /// Packets lost towards the stack, and towards the kernel.
     lost: [u64; 2],
+    /// Packets marked towards the stack, and towards the kernel.
+    marked: [u64; 2],
     /// Segments sent again by the stack, and by the kernel.
     resent: [u64; 2],
     equal: bool,
@@ -272,7 +278,7 @@ fn play(cell: &Cell) -> Outcome {
     own_namespace();
     cell.configure_kernel();
     let mut host = Host::of_families(cell.mtu, cell.config(), &[cell.family]);
-    host.lose(cell.loss, cell.seed);
+    host.trouble(cell.loss, cell.marks, cell.seed);
     let (kernel, end) = if cell.active {
         let listener =
             TcpListener::bind((address(GATEWAYS[cell.family]), 0)).expect("the kernel listens");
@@ -294,7 +300,8 @@ fn play(cell: &Cell) -> Outcome {
     let unwanted = (resets, kernel.resets, kernel.errors);
     assert_eq!(unwanted, (0, 0, 0), "resets and errors; the last packets:\n{}", host.trace());
     Outcome {
-        lost: host.losses.each_ref().map(|loss| loss.lost),
+        lost: host.wires.each_ref().map(|wire| wire.lost),
+        marked: host.wires.each_ref().map(|wire| wire.marked),
         resent: [stats.retrans_segs, kernel.resent],
         equal: ours.agree(&theirs, BYTES),
         took: host.now().since(Instant::ORIGIN),
@@ -377,47 +384,51 @@ fn play_all(cells: &[Cell]) -> Vec<thread::Result<Outcome>> {
 /// One line a cell, and the sums below.
 fn table(cells: &[Cell], outcomes: &[thread::Result<Outcome>]) -> String {
     let mut text = format!(
-        "{:<21} {:>5} {:>4} {:<15} {:<4} {:>7} {:>11} {:>11} {:>6} {:<6} SHA-256\n",
+        "{:<21} {:>5} {:>4} {:>3} {:<15} {:<4} {:>7} {:>11} {:>9} {:>11} {:>6} {:<6} SHA-256\n",
         "variant",
         "MTU",
         "loss",
+        "CE",
         "direction",
         "IP",
         "bytes",
         "dropped",
+        "marked",
         "sent again",
         "s",
         "kernel"
     );
-    let mut sums = [0; 4];
+    let mut sums = [0; 6];
     for (cell, outcome) in cells.iter().zip(outcomes) {
-        let Ok(outcome) = outcome else {
-            writeln!(text, "{cell} FAILED").expect("a string takes all");
-            continue;
-        };
-        let Outcome { lost, resent, .. } = outcome;
-        for (sum, figure) in sums.iter_mut().zip(lost.iter().chain(resent)) {
-            *sum += figure;
-        }
-        writeln!(
-            text,
-            "{cell} {:>7} {:>5} {:>5} {:>5} {:>5} {:>6.2} {:<6} {}",
-            2 * BYTES,
-            lost[0],
-            lost[1],
-            resent[0],
-            resent[1],
-            outcome.took.as_secs_f64(),
-            outcome.congestion,
-            if outcome.equal { "equal" } else { "DIFFERENT" },
-        )
-        .expect("a string takes all");
+        text += &line(cell, outcome);
+        let Ok(Outcome { lost, marked, resent, .. }) = outcome else { continue };
+        let figures = lost.iter().chain(marked).chain(resent);
+        sums.iter_mut().zip(figures).for_each(|(sum, figure)| *sum += figure);
     }
-    let [to_us, to_kernel, ours, theirs] = sums;
-    write!(text, "dropped: {to_us} to us, {to_kernel} to the kernel; ")
-        .and_then(|()| write!(text, "sent again: {ours} by us, {theirs} by the kernel"))
-        .expect("a string takes all");
-    text
+    let pairs = ["dropped", "marked", "sent again"].into_iter().zip(sums.chunks(2));
+    for (name, pair) in pairs {
+        writeln!(text, "{name}: {} and {}", pair[0], pair[1]).expect("a string takes all");
+    }
+    text + "dropped and marked: to us, to the kernel; sent again: by us, by the kernel"
+}
+
+/// The line of a cell.
+fn line(cell: &Cell, outcome: &thread::Result<Outcome>) -> String {
+    let Ok(Outcome { lost, marked, resent, equal, took, congestion }) = outcome else {
+        return format!("{cell} FAILED\n");
+    };
+    format!(
+        "{cell} {:>7} {:>5} {:>5} {:>4} {:>4} {:>5} {:>5} {:>6.2} {congestion:<6} {}\n",
+        2 * BYTES,
+        lost[0],
+        lost[1],
+        marked[0],
+        marked[1],
+        resent[0],
+        resent[1],
+        took.as_secs_f64(),
+        if *equal { "equal" } else { "DIFFERENT" },
+    )
 }
 
 #[test]

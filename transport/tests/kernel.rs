@@ -249,11 +249,11 @@ fn the_echo_comes_whole_with_two_percent_lost_each_way() {
         return;
     }
     let mut host = Host::new(1_500);
-    host.lose(20, 1);
+    host.trouble(20, 0, 1);
     for gateway in GATEWAYS {
         echo_by_kernel(&mut host, gateway);
     }
-    let lost: u64 = host.losses.iter().map(|loss| loss.lost).sum();
+    let lost: u64 = host.wires.iter().map(|wire| wire.lost).sum();
     assert!(lost > 10, "{lost} packets lost");
     assert!(host.stack.stats().retrans_segs > 0);
 }

@@ -1,9 +1,11 @@
 //! A stack on a TUN device, with the kernel at the other end, and the loop that drives both.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use smoltcp::wire::Ipv4Packet;
 use wharf_transport::PacketBatch;
 use wharf_transport::device::Device;
 use wharf_transport::device::netlink::{InterfaceAddress, Netlink};
@@ -12,6 +14,7 @@ use wharf_transport::device::tun::Tun;
 use wharf_transport::stack::{Config, ConnectionId, Secrets, Stack};
 use wharf_transport::tcp::{self, Event};
 use wharf_transport::time::Instant;
+use wharf_transport::wire::ip::{self, Ecn};
 use wharf_transport::wire::show;
 
 /// The kernel's addresses, and the stack's.
@@ -27,62 +30,87 @@ pub(crate) struct Host {
     /// What of `batch` is not lost.
     passed: PacketBatch,
     /// Towards the stack, and towards the kernel.
-    pub(crate) losses: [Loss; 2],
+    pub(crate) wires: [Wire; 2],
     trace: Trace,
 }
 
 /// The last packets, for those who look into a failure.
 #[derive(Default)]
 struct Trace {
-    packets: VecDeque<(Instant, &'static str, Box<[u8]>)>,
+    /// When, whither (`<` to the stack), whether lost, and what.
+    packets: VecDeque<(Instant, &'static str, bool, Box<[u8]>)>,
 }
 
 /// Packets of a trace.
 const TRACE_PACKETS: usize = 60;
 
 impl Trace {
-    /// Notes a packet to (`>`) or from (`<`) the kernel, lost or not.
-    fn note(&mut self, now: Instant, is_lost: bool, arrow: [&'static str; 2], packet: &[u8]) {
+    /// Notes a packet as it arrives, or as it was sent if it does not.
+    fn note(&mut self, now: Instant, arrow: &'static str, sent: &[u8], arrives: Option<&[u8]>) {
         if self.packets.len() == TRACE_PACKETS {
             self.packets.pop_front();
         }
-        self.packets.push_back((now, arrow[usize::from(is_lost)], packet.into()));
+        let packet = arrives.unwrap_or(sent).into();
+        self.packets.push_back((now, arrow, arrives.is_none(), packet));
     }
 }
 
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.packets.iter().try_for_each(|(at, arrow, packet)| {
-            writeln!(f, "{:>12} {arrow} {}", at.as_nanos() / 1_000, show::packet(packet))
+        self.packets.iter().try_for_each(|(at, arrow, is_lost, packet)| {
+            let (at, lost) = (at.as_nanos() / 1_000, if *is_lost { "lost " } else { "" });
+            writeln!(f, "{at:>12} {arrow} {lost}{}", show::packet(packet))
         })
     }
 }
 
-/// Loses packets of one direction by a seeded chance, between the device and the stack.
+/// One direction between the device and the stack: loses and marks packets by a seeded chance.
 ///
 /// Neither TCP can tell this from loss on a wire: the stack's packets have left it, and the
 /// kernel's have left the device, which is done with them when they are read; a drop in the
 /// kernel's own output path would be reported to its TCP. And each packet is one segment, as there
 /// is no offload on the device: nothing is lost in bunches. That is what a filter in a namespace
 /// between the two would do, without another kernel's queue in between.
-pub(crate) struct Loss {
+pub(crate) struct Wire {
     /// Packets lost of a thousand.
-    per_thousand: u64,
+    loss: u64,
+    /// Packets of a thousand that are marked CE, if their sender speaks ECN: RFC 3168, section 5.
+    marks: u64,
     prng: Prng,
     pub(crate) lost: u64,
+    pub(crate) marked: u64,
 }
 
-impl Loss {
-    fn new(per_thousand: u64, seed: u64) -> Self {
-        Self { per_thousand, prng: Prng::new(seed), lost: 0 }
+impl Wire {
+    fn new(loss: u64, marks: u64, seed: u64) -> Self {
+        Self { loss, marks, prng: Prng::new(seed), lost: 0, marked: 0 }
     }
 
-    /// Whether the next packet is lost.
-    fn strikes(&mut self) -> bool {
-        let strikes = self.prng.below(1_000) < self.per_thousand;
-        self.lost += u64::from(strikes);
-        strikes
+    /// The packet as it arrives, if it does.
+    fn carry<'a>(&mut self, packet: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        let [is_lost, is_marked] =
+            [self.loss, self.marks].map(|chance| self.prng.below(1_000) < chance);
+        if is_lost {
+            self.lost += 1;
+            return None;
+        }
+        if !is_marked || ip::parse(packet).is_ok_and(|it| it.ecn == Ecn::NotEct) {
+            return Some(Cow::Borrowed(packet));
+        }
+        self.marked += 1;
+        Some(Cow::Owned(with_ce(packet.to_vec())))
     }
+}
+
+/// Sets the ECN field to CE, as a router does that is congested.
+fn with_ce(mut packet: Vec<u8>) -> Vec<u8> {
+    if packet[0] >> 4 == 6 {
+        packet[1] |= 0x30;
+    } else {
+        packet[1] |= 0x03;
+        Ipv4Packet::new_unchecked(&mut packet).fill_checksum();
+    }
+    packet
 }
 
 /// What the loop's owner does in each turn; true when it is done.
@@ -126,14 +154,14 @@ impl Host {
             started: clock(),
             batch: PacketBatch::new(64, usize::from(mtu)),
             passed: PacketBatch::new(64, usize::from(mtu)),
-            losses: [Loss::new(0, 1), Loss::new(0, 2)],
+            wires: [Wire::new(0, 0, 1), Wire::new(0, 0, 2)],
             trace: Trace::default(),
         }
     }
 
-    /// Loses so many packets of a thousand, each way.
-    pub(crate) fn lose(&mut self, per_thousand: u64, seed: u64) {
-        self.losses = [Loss::new(per_thousand, seed), Loss::new(per_thousand, !seed)];
+    /// Loses and marks so many packets of a thousand, each way.
+    pub(crate) fn trouble(&mut self, loss: u64, marks: u64, seed: u64) {
+        self.wires = [Wire::new(loss, marks, seed), Wire::new(loss, marks, !seed)];
     }
 
     /// The last packets, one on a line.
@@ -145,10 +173,10 @@ impl Host {
     fn receive(&mut self, now: Instant) -> bool {
         let any = self.tun.receive(&mut self.batch).expect("the device is up") > 0;
         for packet in &self.batch {
-            let is_lost = self.losses[0].strikes();
-            self.trace.note(now, is_lost, ["<", "< lost"], packet);
-            if !is_lost {
-                self.stack.handle_packet(now, packet);
+            let arrives = self.wires[0].carry(packet);
+            self.trace.note(now, "<", packet, arrives.as_deref());
+            if let Some(packet) = arrives {
+                self.stack.handle_packet(now, &packet);
             }
         }
         self.batch.clear();
@@ -159,10 +187,10 @@ impl Host {
     fn send(&mut self, now: Instant) -> bool {
         let any = self.stack.poll_transmit(now, &mut self.batch);
         for packet in &self.batch {
-            let is_lost = self.losses[1].strikes();
-            self.trace.note(now, is_lost, [">", "> lost"], packet);
-            if !is_lost {
-                self.passed.push(packet);
+            let arrives = self.wires[1].carry(packet);
+            self.trace.note(now, ">", packet, arrives.as_deref());
+            if let Some(packet) = arrives {
+                self.passed.push(&packet);
             }
         }
         self.batch.clear();
