@@ -109,6 +109,24 @@ fn an_older_segment_does_not_set_the_window() {
     );
 }
 
+#[test] // the peer has read in between; the network has changed their order
+fn of_two_windows_with_the_same_numbers_the_larger_counts() {
+    Script::established().mss(1000).run(
+        "
+        +0.000 write 1000
+        +0.000 >  P. 1:1001(1000) ack 1
+        +0.010 <  .  1:1(0) ack 1001 win 3000
+        +0.000 <  .  1:1(0) ack 1001 win 952      # left before, comes after
+        +0.000 write 3000
+        +0.000 >  .  1001:2001(1000) ack 1
+        +0.000 >  .  2001:3001(1000) ack 1
+        +0.000 >  P. 3001:4001(1000) ack 1
+        +0.000 <  P. 1:11(10) ack 1001 win 3000
+        +0.000 >  .  4001:4001(0) ack 11          # and not 1953, which the peer has
+        ",
+    );
+}
+
 // 3.8.6.1: zero window probes.
 
 #[test]

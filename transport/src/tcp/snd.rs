@@ -123,8 +123,15 @@ impl Snd {
     /// The acknowledgement is looked at first, as Linux does: a peer's acknowledgements never go
     /// back, while its SEG.SEQ does when it sends again. By SEG.SEQ first, a retransmission would
     /// advance SND.UNA and leave the window as it was, and we would send beyond its right edge.
+    ///
+    /// Of two windows with the same numbers the larger counts, as in Linux: a peer that reads sends
+    /// both, and they may overtake each other. Taken for a shrunk window, the smaller would put
+    /// [`bare_seq`](Self::bare_seq) below what the peer has, and our acknowledgements would be old
+    /// to it. A closed window counts always.
     pub(super) fn update_window(&mut self, seq: SeqNumber, ack: SeqNumber, window: u32) -> bool {
-        let newer = self.wl2.before(ack) || (self.wl2 == ack && self.wl1.at_or_before(seq));
+        let is_later =
+            self.wl1.before(seq) || (self.wl1 == seq && (window >= self.wnd || window == 0));
+        let newer = self.wl2.before(ack) || (self.wl2 == ack && is_later);
         if newer {
             self.set_window(seq, ack, window);
         }
@@ -206,8 +213,19 @@ mod tests {
         snd.max = snd.nxt;
         assert!(!snd.update_window(SeqNumber::new(4), snd.una, 1));
         assert!(!snd.update_window(SeqNumber::new(6), snd.una - 1, 1));
-        assert!(snd.update_window(SeqNumber::new(5), snd.una, 1));
+        assert!(snd.update_window(SeqNumber::new(6), snd.una, 1));
         assert_eq!((snd.wnd, snd.max_wnd), (1, 10_000));
+    }
+
+    #[test]
+    fn of_equal_numbers_the_larger_window_counts_and_a_closed_one() {
+        let mut snd = open(7);
+        assert!(!snd.update_window(SeqNumber::new(5), snd.una, 9_999));
+        assert_eq!(snd.wnd, 10_000);
+        for window in [10_000, 12_000, 0] {
+            assert!(snd.update_window(SeqNumber::new(5), snd.una, window));
+            assert_eq!(snd.wnd, window);
+        }
     }
 
     #[test]
