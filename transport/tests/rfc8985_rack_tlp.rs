@@ -106,6 +106,30 @@ fn a_lost_retransmission_is_sent_again_without_a_timeout() {
     );
 }
 
+#[test] // section 6.2, step 2: the echo of a report is not that of what it reports
+fn a_retransmission_that_is_reported_finds_the_lost_one_before_it() {
+    let script = Script::established().timestamps().mss(1012);
+    script.round_trip(Duration::from_millis(40)).run_then(
+        &format!(
+            "+0 write 6000
+            {}
+            +0.040 < . 1:1(0) ack 1 <TS val 50 ecr 40,sack 2001:3001>
+            +0.001 < . 1:1(0) ack 1 <TS val 50 ecr 40,sack 2001:4001>
+            +0.001 < . 1:1(0) ack 1 <TS val 50 ecr 40,sack 2001:5001>
+            +0.000 > . 1:1001(1000) ack 1               # lost again
+            +0.001 < . 1:1(0) ack 1 <TS val 50 ecr 40,sack 2001:6001>
+            +0.000 > . 1001:2001(1000) ack 1
+            +0.040 < . 1:1(0) ack 1 <TS val 90 ecr 40,sack 1001:6001>
+            +0.000 > . 1:1001(1000) ack 1
+            +0.040 < . 1:1(0) ack 6001 <TS val 130 ecr 123>",
+            segments(1, 6, true)
+        ),
+        |run| {
+            assert_eq!((run.stack.stats().lost_retransmit, run.stack.stats().timeouts), (1, 0));
+        },
+    );
+}
+
 #[test] // TCP.md, section 3
 fn rack_with_a_15_ms_clock_marks_everything_lost() {
     // What left at one reading of the clock may have left 15 ms apart: a report of the last is no

@@ -198,7 +198,8 @@ impl Connection {
     /// SND.UNA has advanced over what `delivery.acked` counts: takes it off the scoreboard.
     pub(super) fn deliver_acked(&mut self, now: Instant, delivery: &mut Delivery) {
         let una = self.snd.una;
-        self.deliver(now, delivery, |scoreboard, told| scoreboard.acknowledge(una, told));
+        let echo = delivery.echo;
+        self.deliver(now, delivery, echo, |scoreboard, told| scoreboard.acknowledge(una, told));
         delivery.highest = Some(delivery.highest.filter(|it| it.after(una)).unwrap_or(una));
     }
 
@@ -210,20 +211,26 @@ impl Connection {
         (left, right): (SeqNumber, SeqNumber),
     ) {
         let before = delivery.bytes;
-        self.deliver(now, delivery, |scoreboard, told| scoreboard.sack(left, right, told));
+        self.deliver(now, delivery, None, |scoreboard, told| scoreboard.sack(left, right, told));
         delivery.sacked |= delivery.bytes > before;
     }
 
     /// RFC 8985, section 6.2, steps 2 and 3, for each part that has newly come.
+    ///
+    /// `echo` tells a retransmission from its original, where SND.UNA has advanced over it. What
+    /// SACK reports the peer has kept for later, and its TS.Recent is still that of a segment before
+    /// the hole (RFC 7323, section 4.3): taken for the echo of what is reported, it would make every
+    /// retransmission behind a hole ambiguous, and a lost one before it could not be found.
     fn deliver(
         &mut self,
         now: Instant,
         delivery: &mut Delivery,
+        echo: Option<u32>,
         walk: impl FnOnce(&mut Scoreboard, &mut dyn FnMut(&super::scoreboard::Sent)),
     ) {
         let min_rtt = self.rtt.min_rtt().unwrap_or_default();
         let mss = u32::from(self.snd.mss);
-        let stamp = self.timestamps.as_ref().map(|state| state.offset()).zip(delivery.echo);
+        let stamp = self.timestamps.as_ref().map(|state| state.offset()).zip(echo);
         let Recovery { scoreboard, rack, .. } = &mut self.recovery;
         walk(scoreboard, &mut |sent| {
             delivery.bytes += sent.len();
