@@ -1,4 +1,5 @@
-//! Proportional rate reduction: how much leaves with each acknowledgement of a recovery. RFC 6937.
+//! Proportional rate reduction: how much leaves with each acknowledgement of a recovery. RFC 6937,
+//! and where it says so RFC 9937.
 //!
 //! The window comes down to ssthresh in proportion to what is delivered, evenly over the round trip
 //! rather than by silence and a burst; and if losses took more than that, it comes back to ssthresh
@@ -34,9 +35,15 @@ impl Prr {
         Self { delivered: 0, out: 0, recover_fs: 1 }
     }
 
-    /// Recovery begins with `flight` bytes out.
-    pub(super) fn begin(flight: u32) -> Self {
-        Self { delivered: 0, out: 0, recover_fs: flight.max(1) }
+    /// Recovery begins with `flight` bytes out, of which `sacked` are reported; the acknowledgement
+    /// that began it has brought `delivered`.
+    ///
+    /// RecoverFS is what can still be delivered, that included (RFC 9937, which replaces RFC 6937).
+    /// What was reported before cannot: counted too, it would be waited for in vain, and the window
+    /// come down below its target.
+    pub(super) fn begin(flight: u32, sacked: u32, delivered: u32) -> Self {
+        let recover_fs = flight.saturating_sub(sacked).saturating_add(delivered).max(1);
+        Self { delivered: 0, out: 0, recover_fs }
     }
 
     /// Text has left.
@@ -60,6 +67,8 @@ impl Prr {
                 if is_safe { earned.max(u64::from(delivered)) + u64::from(mss) } else { earned };
             u64::from(ssthresh - pipe).min(limit)
         };
+        // RFC 6675, section 5, step 4.3: the first retransmission does not wait for the window.
+        let allowed = if self.out == 0 { allowed.max(u64::from(mss)) } else { allowed };
         u32::try_from(allowed).unwrap_or(u32::MAX)
     }
 }
@@ -76,7 +85,7 @@ mod tests {
 
     #[test] // section 3.1: one loss of twenty segments, every second acknowledgement lets one go
     fn one_loss_halves_the_rate_evenly() {
-        let mut prr = Prr::begin(20 * MSS);
+        let mut prr = Prr::begin(20 * MSS, 0, 0);
         let mut pipe = 19 * MSS;
         let mut sent = 0;
         for _ in 0..18 {
@@ -92,9 +101,34 @@ mod tests {
         assert_eq!((sent, pipe), (9, 10 * MSS));
     }
 
+    #[test] // RFC 9937: what was reported before recovery is no part of RecoverFS
+    fn what_was_reported_before_does_not_slow_the_reduction() {
+        let mut prr = Prr::begin(40 * MSS, 11 * MSS, MSS);
+        let mut pipe = 29 * MSS;
+        let mut sent = 0;
+        for _ in 0..15 {
+            pipe -= MSS;
+            let ack = Progress { ssthresh: 20 * MSS, ..ack(pipe, false) };
+            if prr.on_ack(&ack) >= MSS {
+                prr.on_sent(MSS);
+                pipe += MSS;
+                sent += 1;
+            }
+        }
+        assert_eq!(sent, 10, "20 of 30");
+    }
+
+    #[test]
+    fn the_first_retransmission_waits_for_nothing() {
+        let mut prr = Prr::begin(20 * MSS, 0, 0);
+        assert_eq!(prr.on_ack(&Progress { delivered: 0, ..ack(19 * MSS, false) }), MSS);
+        prr.on_sent(MSS);
+        assert_eq!(prr.on_ack(&Progress { delivered: 0, ..ack(20 * MSS, false) }), 0);
+    }
+
     #[test] // section 3.1: burst loss: conservation of packets, and back to ssthresh by slow start
     fn after_a_burst_of_losses_no_more_leaves_than_arrives() {
-        let mut prr = Prr::begin(20 * MSS);
+        let mut prr = Prr::begin(20 * MSS, 0, 0);
         assert_eq!(prr.on_ack(&ack(4 * MSS, false)), MSS, "the conservative bound");
         prr.on_sent(MSS);
         assert_eq!(prr.on_ack(&ack(4 * MSS, false)), MSS);
@@ -104,7 +138,8 @@ mod tests {
 
     #[test]
     fn never_beyond_the_target() {
-        let mut prr = Prr::begin(20 * MSS);
+        let mut prr = Prr::begin(20 * MSS, 0, 0);
+        prr.on_sent(MSS);
         assert_eq!(prr.on_ack(&Progress { delivered: 15 * MSS, ..ack(9_500, true) }), 500);
         assert_eq!(prr.on_ack(&ack(10 * MSS, true)), 0);
     }

@@ -29,7 +29,7 @@ impl Connection {
         self.end_recovery_if_over();
         let found = self.detect_losses(now, stats);
         if found && self.recovery.phase == Phase::Open {
-            self.begin_fast_recovery(stats);
+            self.begin_fast_recovery(delivery.bytes, stats);
         }
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(delivery.bytes, delivery.acked > 0 && !found);
@@ -45,7 +45,7 @@ impl Connection {
     pub(in crate::tcp) fn on_reordering_timeout(&mut self, now: Instant, stats: &mut Stats) {
         let found = self.detect_losses(now, stats);
         if found && self.recovery.phase == Phase::Open {
-            self.begin_fast_recovery(stats);
+            self.begin_fast_recovery(0, stats);
         }
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(0, false);
@@ -92,16 +92,16 @@ impl Connection {
         })
     }
 
-    fn begin_fast_recovery(&mut self, stats: &mut Stats) {
+    /// `delivered` is what the acknowledgement that began it has brought.
+    fn begin_fast_recovery(&mut self, delivered: u32, stats: &mut Stats) {
         stats.sack_recovery += 1;
         self.recovery.phase = Phase::Fast;
         self.recovery.recover = self.snd.nxt;
         self.recovery.undo = Some(Undo::of_fast_recovery());
-        self.recovery.prr = Prr::begin(self.snd.flight());
+        let sacked = self.recovery.scoreboard.sacked();
+        self.recovery.prr = Prr::begin(self.snd.flight(), sacked, delivered);
         self.stop_probing();
         self.reduce_window();
-        // RFC 6675, section 5, step 4.3: the first retransmission does not wait for the window.
-        self.set_window_to(self.pipe() + u32::from(self.snd.mss));
     }
 
     /// RFC 6937, section 3: cwnd for the time of recovery.
