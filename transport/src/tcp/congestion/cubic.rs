@@ -43,7 +43,7 @@ struct Stage {
     last: Instant,
     /// W_est in bytes: what Reno's window would be.
     w_est: u32,
-    /// Growth of W_est that is less than a segment, in bytes squared times alpha's denominator.
+    /// Growth of W_est that is less than a byte, in bytes squared times alpha's denominator.
     est_rest: u64,
     /// Growth of cwnd that is less than a byte, in bytes squared.
     rest: u64,
@@ -78,13 +78,11 @@ impl Stage {
     /// `cwnd_prior`.
     fn estimate(&mut self, acked: u32, window: Window, cwnd_prior: u32) {
         let alpha = if self.w_est >= cwnd_prior { ALPHA_DENOMINATOR } else { ALPHA_NUMERATOR };
-        self.est_rest += alpha * u64::from(acked);
-        let segment_at = ALPHA_DENOMINATOR * u64::from(window.cwnd.max(1));
-        if self.est_rest >= segment_at {
-            let segments = u32::try_from(self.est_rest / segment_at).unwrap_or(u32::MAX);
-            self.est_rest %= segment_at;
-            self.w_est = self.w_est.saturating_add(segments.saturating_mul(window.mss));
-        }
+        self.est_rest += alpha * u64::from(acked) * u64::from(window.mss);
+        let byte_at = ALPHA_DENOMINATOR * u64::from(window.cwnd.max(1));
+        let bytes = u32::try_from(self.est_rest / byte_at).unwrap_or(u32::MAX);
+        self.est_rest %= byte_at;
+        self.w_est = self.w_est.saturating_add(bytes);
     }
 
     /// The target after the next round trip, bounded so that growth neither falls nor passes half

@@ -50,6 +50,40 @@ fn the_window_falls_to_seven_tenths_of_what_was_in_flight() {
     assert_eq!(cubic.on_rto(window(100_000), 100_000), 70_000, "section 4.8");
 }
 
+#[test] // section 4.3: W_est grows by fractions of a segment
+fn a_small_window_grows_from_where_it_fell_to() {
+    let mut cubic = Cubic::new();
+    let mut cwnd = cubic.on_congestion_event(window(4 * MSS), 4 * MSS);
+    assert_eq!(cwnd, 2_800, "two segments fit");
+    for round in 1..=2 {
+        let now = Instant::from_millis(100 * round);
+        cwnd += cubic.on_ack(window(cwnd), &ack(now, MSS, Duration::from_millis(100)));
+    }
+    assert!(cwnd >= 3 * MSS, "{cwnd}: three do after a round trip");
+}
+
+#[test] // RFC 3465: by bytes; a peer may acknowledge many segments at once
+fn a_stretch_ack_grows_the_window_as_one_ack_of_each_segment() {
+    for (prior, rtt) in [(1_000, Duration::from_millis(100)), (50, Duration::from_millis(10))] {
+        let after = |acks: u32| {
+            let mut cubic = Cubic::new();
+            let mut cwnd = cubic.on_congestion_event(window(prior * MSS), prior * MSS);
+            let mut now = Instant::from_millis(7);
+            let start = cwnd;
+            for _ in 0..10 {
+                let acked = cwnd / acks;
+                now += rtt;
+                for _ in 0..acks {
+                    cwnd += cubic.on_ack(window(cwnd), &ack(now, acked, rtt));
+                }
+            }
+            cwnd - start
+        };
+        let (each, stretch) = (after(prior * 7 / 10), after(2));
+        assert!(stretch.abs_diff(each) <= each / 10, "{stretch} rather than {each}");
+    }
+}
+
 #[test] // section 4.7
 fn fast_convergence_gives_way_when_the_path_got_narrower() {
     let mut cubic = Cubic::new();
@@ -97,7 +131,7 @@ fn after_a_timeout_and_after_hystart_the_curve_begins_on_its_plateau() {
         cubic.on_ack(window(350_000), &ack(now, MSS, Duration::from_millis(100)));
         let stage = cubic.stage.unwrap();
         assert_eq!(stage.curve, Curve { plateau: 350_000, k_ms: 0 });
-        assert_eq!(stage.w_est, 350_000);
+        assert_eq!(stage.w_est, 350_001, "a segment's share of 9/17 of one");
     }
 }
 
