@@ -100,6 +100,23 @@ fn reno_adds_a_segment_a_round_in_congestion_avoidance() {
     assert_eq!(window.cwnd(), 11_000);
 }
 
+#[test] // RFC 9406, section 4.2; RFC 3465, section 2.3
+fn a_stretch_ack_neither_bursts_nor_stalls_slow_start() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        ack_full(&mut window, 10_000);
+        assert_eq!(window.cwnd(), 18_000, "ten segments at once: eight more");
+        ack_full(&mut window, 18_000);
+        assert_eq!(window.cwnd(), 26_000);
+        on_rto(&mut window, 26_000, true);
+        ack_full(&mut window, 1_000);
+        ack_full(&mut window, 2_000);
+        assert_eq!(window.cwnd(), 4_000, "it doubles");
+        ack_full(&mut window, 4_000);
+        assert_eq!(window.cwnd(), 6_000, "after a loss, two more");
+    }
+}
+
 #[test]
 fn congestion_lowers_the_window_by_the_algorithms_factor() {
     for (algorithm, expected) in [(Congestion::Reno, 10_000), (Congestion::Cubic, 14_000)] {
