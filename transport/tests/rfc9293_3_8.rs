@@ -307,6 +307,41 @@ fn later_acks_wait_40_ms_or_for_the_second_full_segment() {
     Script::established().run(&script);
 }
 
+#[test] // TCP.md, section 1: the delay is adaptive
+fn the_last_segment_of_a_train_is_acknowledged_after_a_few_gaps() {
+    let (quick, next) = past_quick_acks();
+    let (one, two, three) = (next + 1460, next + 2920, next + 4380);
+    let script = format!(
+        "{quick}
+        +0.000 < . {next}:{one}(1460) ack 1
+        +0.002 < . {one}:{two}(1460) ack 1
+        +0.000 > . 1:1(0) ack {two}
+        +0.002 < . {two}:{three}(1460) ack 1
+        +0.007 wait
+        +0.001 > . 1:1(0) ack {three}"
+    );
+    Script::established().run(&script);
+}
+
+#[test] // TCP.md, section 1: the delay is adaptive
+fn a_request_that_is_answered_waits_for_its_answer() {
+    let (quick, next) = past_quick_acks();
+    let (one, two, three) = (next + 100, next + 200, next + 300);
+    let script = format!(
+        "{quick}
+        +0.002 < . {next}:{one}(100) ack 1
+        +0.001 write 10
+        +0.000 > P. 1:11(10) ack {one}
+        +0.002 < . {one}:{two}(100) ack 11
+        +0.030 write 10
+        +0.000 > P. 11:21(10) ack {two}
+        +0.002 < . {two}:{three}(100) ack 21
+        +0.039 wait
+        +0.001 > . 21:21(0) ack {three}           # no answer: 40 ms at most"
+    );
+    Script::established().run(&script);
+}
+
 #[test]
 fn an_ack_rides_on_text_that_leaves_meanwhile() {
     let (quick, next) = past_quick_acks();

@@ -3,11 +3,23 @@
 //! At least every second full segment, after 40 ms at most; at once at the start of a connection,
 //! so that the peer's slow start is not held up, and whenever something is out of the ordinary. A
 //! pure acknowledgement is never acknowledged.
+//!
+//! How long one is held back follows what it is held back for. Where answers carry it, it waits for
+//! the answer, as long as it may. Where text alone comes, it waits for the next segment: if that
+//! does not come within a few of the gaps between segments, it does not come before the peer has
+//! heard from us, and to wait longer only makes the round trip longer.
 
+use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 /// Segments acknowledged at once at the start. Linux's number: an initial window and a half.
 const QUICK_ACKS: u8 = 16;
+
+/// Gaps between segments for which one is waited for: room for jitter.
+const GAPS: u32 = 4;
+
+/// Least delay: a timer that is shorter than a turn of the caller's loop saves no acknowledgement.
+const DELAY_MIN: Duration = Duration::from_millis(1);
 
 /// How much hurry there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +51,12 @@ pub(super) struct DelayedAck {
     duplicates: u8,
     /// Largest text seen in one segment: what "full" means for this peer.
     full: u32,
+    /// When text last came.
+    text_at: Option<Instant>,
+    /// Time between segments of text that follow each other, smoothed.
+    gap: Option<Duration>,
+    /// Whether our text carried the last acknowledgement that was held back.
+    is_answered: bool,
     /// Last.ACK.sent of RFC 7323, section 4.3.
     pub(super) last_sent: SeqNumber,
 }
@@ -52,6 +70,9 @@ impl DelayedAck {
             quick_left: QUICK_ACKS,
             duplicates: 0,
             full: 0,
+            text_at: None,
+            gap: None,
+            is_answered: false,
             last_sent: SeqNumber::new(0),
         }
     }
@@ -72,6 +93,38 @@ impl DelayedAck {
         }
         self.due = Due::Later;
         Hurry::Later
+    }
+
+    /// Text has come. `longest` is the longest delay: a gap that is longer is a pause, and says
+    /// nothing of how segments follow each other; nor does none, for what the clock shows at once
+    /// was read from the device at once.
+    ///
+    /// A shorter gap counts by a half, a longer one by an eighth: between the segments that a small
+    /// window lets go together lie those of round trips.
+    pub(super) fn note_arrival(&mut self, now: Instant, longest: Duration) {
+        let since = self.text_at.replace(now).map(|before| now.since(before));
+        let Some(gap) = since.filter(|gap| !gap.is_zero() && *gap <= longest) else { return };
+        self.gap = Some(match self.gap {
+            None => gap,
+            Some(smoothed) if gap < smoothed => (smoothed + gap) / 2,
+            Some(smoothed) => smoothed + (gap - smoothed) / 8,
+        });
+    }
+
+    /// How long an acknowledgement is held back: `longest` at most.
+    pub(super) fn delay(&self, longest: Duration) -> Duration {
+        let gap = self.gap.filter(|_| !self.is_answered);
+        gap.map_or(longest, |gap| (gap * GAPS).max(DELAY_MIN).min(longest))
+    }
+
+    /// The delay is over, and nothing has carried what is owed. Says whether something is.
+    pub(super) fn on_timeout(&mut self) -> bool {
+        if self.due == Due::Not {
+            return false;
+        }
+        self.is_answered = false;
+        self.demand();
+        true
     }
 
     /// A segment came early: it has an acknowledgement of its own.
@@ -103,6 +156,7 @@ impl DelayedAck {
     /// A segment that acknowledges up to `ack` has left. What early segments are owed is still due:
     /// the peer counts no acknowledgement that carries text.
     pub(super) fn on_sent(&mut self, ack: SeqNumber) {
+        self.is_answered |= self.due == Due::Later;
         self.due = if self.duplicates > 0 { Due::Now } else { Due::Not };
         self.unacknowledged = 0;
         self.last_sent = ack;
@@ -175,6 +229,58 @@ mod tests {
         acks.demand();
         acks.on_bare_sent(SeqNumber::new(1001));
         assert!(!acks.is_due_now());
+    }
+
+    const LONGEST: Duration = Duration::from_millis(40);
+
+    /// Segments that follow each other by `gap`.
+    fn train(acks: &mut DelayedAck, now: &mut Instant, gap: Duration, segments: usize) {
+        for _ in 0..segments {
+            *now += gap;
+            acks.note_arrival(*now, LONGEST);
+        }
+    }
+
+    #[test]
+    fn the_delay_follows_the_gap_between_segments() {
+        let mut acks = after_start();
+        let mut now = Instant::from_millis(1_000);
+        assert_eq!(acks.delay(LONGEST), LONGEST, "nothing is known");
+        train(&mut acks, &mut now, Duration::from_millis(2), 5);
+        assert_eq!(acks.delay(LONGEST), Duration::from_millis(8));
+        train(&mut acks, &mut now, Duration::ZERO, 5);
+        train(&mut acks, &mut now, Duration::from_secs(1), 5);
+        assert_eq!(acks.delay(LONGEST), Duration::from_millis(8), "no gaps are these");
+        train(&mut acks, &mut now, Duration::from_micros(10), 20);
+        assert_eq!(acks.delay(LONGEST), DELAY_MIN);
+        train(&mut acks, &mut now, Duration::from_millis(40), 40);
+        assert_eq!(acks.delay(LONGEST), LONGEST, "never longer");
+    }
+
+    #[test]
+    fn pairs_a_round_trip_apart_are_not_waited_for_by_round_trips() {
+        let mut acks = after_start();
+        let mut now = Instant::from_millis(1_000);
+        for _ in 0..50 {
+            train(&mut acks, &mut now, Duration::from_micros(100), 1);
+            train(&mut acks, &mut now, Duration::from_millis(4), 1);
+        }
+        assert!(acks.delay(LONGEST) < Duration::from_millis(4), "{:?}", acks.delay(LONGEST));
+    }
+
+    #[test]
+    fn where_answers_carry_it_an_acknowledgement_waits_for_the_answer() {
+        let mut acks = after_start();
+        let mut now = Instant::from_millis(1_000);
+        train(&mut acks, &mut now, Duration::from_millis(2), 5);
+        assert_eq!(acks.on_text(100, 1460), Hurry::Later);
+        acks.on_sent(SeqNumber::new(1));
+        assert_eq!(acks.delay(LONGEST), LONGEST);
+        assert!(!acks.on_timeout(), "nothing is owed");
+        assert_eq!(acks.delay(LONGEST), LONGEST);
+        assert_eq!(acks.on_text(100, 1460), Hurry::Later);
+        assert!(acks.on_timeout() && acks.is_due_now());
+        assert_eq!(acks.delay(LONGEST), Duration::from_millis(8), "no answer came");
     }
 
     #[test]

@@ -65,9 +65,8 @@ impl Connection {
     }
 
     fn on_delayed_ack(&mut self, stats: &mut Stats) {
-        if self.acks.is_owed() {
+        if self.acks.on_timeout() {
             stats.delayed_acks += 1;
-            self.acks.demand();
         }
     }
 

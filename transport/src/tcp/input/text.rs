@@ -110,6 +110,7 @@ impl Connection {
     fn take_text(&mut self, now: Instant, offset: u32, text: Text<'_>, stats: &mut Stats) {
         let len = sequence_len(text.len());
         let had_early = self.assembler.has_early();
+        self.acks.note_arrival(now, self.config.delayed_ack);
         match self.assembler.insert(offset, text) {
             Inserted::InOrder(bytes) => {
                 self.rcv.nxt += bytes;
@@ -120,7 +121,8 @@ impl Connection {
                     self.acks.demand();
                 }
                 if self.acks.on_text(len, self.rcv.mss) == Hurry::Later {
-                    self.timers.set_if_stopped(Timer::DelayedAck, now + self.config.delayed_ack);
+                    let delay = self.acks.delay(self.config.delayed_ack);
+                    self.timers.set_if_stopped(Timer::DelayedAck, now + delay);
                 }
             }
             Inserted::Early => {
