@@ -13,17 +13,26 @@
 //!
 //! Positions are offsets in the stream, 64 bits wide, so nothing here wraps.
 //!
-//! Bound: nothing inside the offered window is dropped while at most [`RANGES_MAX`] ranges are
-//! needed. A segment that would open one more is not kept; the peer sends it again. Memory is
-//! bounded by the window, which the caller trims to.
+//! Bound: nothing inside the offered window is dropped while at most [`RANGES_MIN`] ranges are
+//! needed, or one for each [`RANGE_BYTES`] that they span, up to [`RANGES_MAX`]: whatever full
+//! segments are lost, there is a range for each that comes. A segment that would open one more is
+//! not kept; the peer sends it again. Memory is bounded by the window, which the caller trims to.
 
 use std::collections::VecDeque;
 
 use crate::wire::Text;
 
-/// Most separate early ranges. A peer that sends one byte in every second place could otherwise
-/// make us keep a range a byte; ordinary loss needs a handful.
-pub(super) const RANGES_MAX: usize = 64;
+/// Separate early ranges that may be, however small they are.
+const RANGES_MIN: usize = 64;
+
+/// Bytes from the first one missing to the last one held that allow a further range: two of the
+/// smallest full segments that paths of today carry, one lost and one held. A peer that sends one
+/// byte in every second place could otherwise make us keep a range a byte. When a queue overflows in
+/// slow start, it is every second segment that comes, hundreds in a window.
+const RANGE_BYTES: u64 = 1_024;
+
+/// Most separate early ranges: 96 KiB of memory.
+const RANGES_MAX: usize = 4_096;
 
 /// Least memory taken at once, in bytes: one full segment.
 const GROWTH_MIN: usize = 2048;
@@ -179,7 +188,7 @@ impl Assembler {
         let after = self.early.partition_point(|range| range.start <= end);
         let mut joined = Range { start, end, grown: self.growths + 1 };
         if first == after {
-            if self.early.len() == RANGES_MAX {
+            if self.early.len() >= self.ranges_max(end) {
                 return false;
             }
             // All at once: 1.5 KiB, and nothing is left to grow while segments come.
@@ -195,6 +204,13 @@ impl Assembler {
         }
         self.growths += 1;
         true
+    }
+
+    /// How many early ranges may be, if the last ends at `end` at least.
+    fn ranges_max(&self, end: u64) -> usize {
+        let end = self.early.back().map_or(end, |last| last.end.max(end));
+        let by_span = usize::try_from((end - self.next) / RANGE_BYTES).unwrap_or(RANGES_MAX);
+        by_span.clamp(RANGES_MIN, RANGES_MAX)
     }
 
     /// Moves `next` over the early ranges that it has reached.

@@ -8,9 +8,9 @@
 //! SACK is advice: nothing here frees a byte, and what is reported can be taken back
 //! ([`Scoreboard::forget_sacked`]).
 //!
-//! Bounds: at most [`RANGES_MAX`] reported ranges; a report of one more is ignored, and comes again
-//! with the next acknowledgement. At most [`RECORDS_MAX`] records by sending; further segments
-//! share the last.
+//! Bounds: at most [`RANGES_MIN`] reported ranges, or one for each [`RANGE_BYTES`] that are out, up
+//! to [`RANGES_MAX`]; a report of one more is ignored, and comes again with a later acknowledgement.
+//! At most [`RECORDS_MAX`] records by sending; further segments share the last.
 //!
 //! Not here: which part is lost ([`super::rack`], [`super::loss`]).
 
@@ -19,9 +19,16 @@ use std::collections::VecDeque;
 use crate::time::Instant;
 use crate::wire::SeqNumber;
 
-/// Most separate ranges that the peer's reports may make: TCP.md, section 1, security. A receiver
-/// like ours keeps no more either.
-pub(super) const RANGES_MAX: usize = 64;
+/// Separate ranges that the peer's reports may make, however little is out.
+pub(super) const RANGES_MIN: usize = 64;
+
+/// Bytes out that allow a further range: two of the smallest full segments that paths of today
+/// carry, one lost and one reported. A range that is not noted is taken for lost, and sent again for
+/// nothing.
+const RANGE_BYTES: u32 = 1_024;
+
+/// Most separate ranges: each may cut a record in three.
+const RANGES_MAX: usize = 4_096;
 
 /// Most records made by sending: 384 KiB of memory, for a window of 24 MB in full segments.
 const RECORDS_MAX: usize = 16_384;
@@ -272,12 +279,19 @@ impl Scoreboard {
 
     /// Whether a report may be taken in: it touches a known range, or there may be one more.
     fn has_room_for(&self, left: SeqNumber, right: SeqNumber) -> bool {
-        if self.ranges < RANGES_MAX {
+        if self.ranges < self.ranges_max() {
             return true;
         }
         let first = self.sent.partition_point(|it| it.end.before(left));
         let after = self.sent.partition_point(|it| it.seq.at_or_before(right));
         self.sent.range(first..after.max(first)).any(|it| it.status == Status::Sacked)
+    }
+
+    /// How many ranges there may be.
+    fn ranges_max(&self) -> usize {
+        let ends = self.sent.front().zip(self.sent.back());
+        let out = ends.map_or(0, |(first, last)| last.end.offset_from(first.seq));
+        usize::try_from(out / RANGE_BYTES).unwrap_or(RANGES_MAX).clamp(RANGES_MIN, RANGES_MAX)
     }
 
     /// Cuts the record around `at` in two. A reported range is never cut.

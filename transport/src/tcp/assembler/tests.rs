@@ -116,14 +116,29 @@ fn the_range_that_grew_last_is_listed_first() {
 #[test]
 fn one_byte_segments_exhaust_reassembly() {
     let mut assembler = Assembler::new();
-    for place in 1..=RANGES_MAX as u64 {
+    for place in 1..=RANGES_MIN as u64 {
         assert_eq!(insert(&mut assembler, place * 2, 1), Inserted::Early);
     }
-    assert_eq!(insert(&mut assembler, 2 * RANGES_MAX as u64 + 2, 1), Inserted::Dropped);
+    assert_eq!(insert(&mut assembler, 2 * RANGES_MIN as u64 + 2, 1), Inserted::Dropped);
     // What joins a range, and what is in order, still finds its place.
     assert_eq!(insert(&mut assembler, 3, 1), Inserted::Early);
     assert_eq!(insert(&mut assembler, 0, 200), Inserted::InOrder(200));
     assert_eq!(read_all(&mut assembler), bytes(0, 200));
+}
+
+#[test] // TCP.md, section 1: nothing inside the advertised window is dropped
+fn every_second_segment_of_a_window_is_kept() {
+    for (segment, len) in [(536u64, 536), (1_448, 1_448)] {
+        let mut assembler = Assembler::new();
+        for place in (1..1_000).step_by(2) {
+            assert_eq!(insert(&mut assembler, place * segment, len), Inserted::Early, "at {place}");
+        }
+        for hole in (0..1_000).step_by(2) {
+            let both = u32::try_from(2 * segment).unwrap();
+            assert_eq!(insert(&mut assembler, hole * segment, len), Inserted::InOrder(both));
+        }
+        assert_eq!(read_all(&mut assembler), bytes(0, 1_000 * len));
+    }
 }
 
 #[test]
