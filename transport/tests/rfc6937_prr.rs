@@ -58,6 +58,32 @@ fn one_loss_halves_the_window_over_a_round_trip() {
     );
 }
 
+#[test]
+fn a_lone_retransmission_that_is_lost_needs_no_timeout() {
+    let script = Script::established().mss(1000).round_trip(Duration::from_millis(40));
+    script.run_then(
+        "
+        +0.000 write 2000
+        +0.000 > . 1:1001(1000) ack 1
+        +0.000 > P. 1001:2001(1000) ack 1
+        +0.040 < . 1:1(0) ack 1 <sack 1001:2001>
+        +0.001 write 1000
+        +0.000 > P. 2001:3001(1000) ack 1
+        +0.009 > . 1:1001(1000) ack 1               # lost again
+        +0.001 write 5000
+        +0.030 < . 1:1(0) ack 1 <sack 1001:3001>    # what left before it
+        +0.000 > . 3001:4001(1000) ack 1            # and one for that
+        +0.040 < . 1:1(0) ack 1 <sack 1001:4001>
+        +0.000 > . 1:1001(1000) ack 1
+        +0.040 < . 1:1(0) ack 4001
+        +0.000 ~",
+        |run| {
+            let stats = run.stack.stats();
+            assert_eq!((stats.lost_retransmit, stats.timeouts), (1, 0));
+        },
+    );
+}
+
 #[test] // section 3.1: half of the flight is lost at once; TCP.md, section 3: policer collapse
 fn after_a_burst_of_losses_as_much_leaves_as_arrives() {
     let (script, sent) = path();

@@ -54,7 +54,10 @@ impl Prr {
     /// sndcnt: bytes that may leave now.
     ///
     /// Both reduction bounds of the RFC: the conservative one while losses go on, the slow start
-    /// one while the acknowledgement shows progress.
+    /// one while the acknowledgement shows progress. Beyond them, a retransmission that is out alone
+    /// gets company for what arrives: were it lost, nothing that is sent after it would tell, and
+    /// the timer would have to expire. That is no more than has left the network with this
+    /// acknowledgement, and no more than two segments in all, which is the least ssthresh.
     pub(super) fn on_ack(&mut self, progress: &Progress) -> u32 {
         let Progress { delivered, pipe, ssthresh, mss, is_safe } = *progress;
         self.delivered += u64::from(delivered);
@@ -68,7 +71,9 @@ impl Prr {
             u64::from(ssthresh - pipe).min(limit)
         };
         // RFC 6675, section 5, step 4.3: the first retransmission does not wait for the window.
-        let allowed = if self.out == 0 { allowed.max(u64::from(mss)) } else { allowed };
+        let is_alone = pipe <= mss && delivered > 0;
+        let least = if self.out == 0 || is_alone { u64::from(mss) } else { 0 };
+        let allowed = allowed.max(least);
         u32::try_from(allowed).unwrap_or(u32::MAX)
     }
 }
@@ -124,6 +129,18 @@ mod tests {
         assert_eq!(prr.on_ack(&Progress { delivered: 0, ..ack(19 * MSS, false) }), MSS);
         prr.on_sent(MSS);
         assert_eq!(prr.on_ack(&Progress { delivered: 0, ..ack(20 * MSS, false) }), 0);
+    }
+
+    #[test]
+    fn a_lone_retransmission_gets_company() {
+        let mut prr = Prr::begin(3 * MSS, MSS, 0);
+        let ack = |delivered, pipe| Progress { delivered, ssthresh: 2 * MSS, ..ack(pipe, false) };
+        assert_eq!(prr.on_ack(&ack(0, MSS)), MSS, "the retransmission");
+        prr.on_sent(MSS);
+        assert_eq!(prr.on_ack(&ack(0, MSS)), 0, "nothing has arrived");
+        assert_eq!(prr.on_ack(&ack(MSS, MSS)), MSS);
+        prr.on_sent(MSS);
+        assert_eq!(prr.on_ack(&ack(MSS, 2 * MSS)), 0, "two are enough");
     }
 
     #[test] // section 3.1: burst loss: conservation of packets, and back to ssthresh by slow start
