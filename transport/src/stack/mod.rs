@@ -181,6 +181,7 @@ impl Stack {
     /// Lets time pass: call it when [`poll_timeout`](Self::poll_timeout) has come. Calling it
     /// early does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.watched.tell(now);
         self.time_waits.expire(now);
         // All that has expired is taken out first: a connection that arms its timer for `now`
         // again is called in the next turn, so that one turn ends.

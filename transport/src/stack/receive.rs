@@ -21,6 +21,7 @@ use crate::wire::tcp::{self, Segment};
 impl Stack {
     /// Takes in one IP packet, as the device gave it.
     pub fn handle_packet(&mut self, now: Instant, packet: &[u8]) {
+        self.watched.tell(now);
         self.stats.ip_in_receives += 1;
         let datagram = match ip::parse(packet) {
             Ok(datagram) => datagram,

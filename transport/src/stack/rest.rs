@@ -27,6 +27,9 @@ const REST_AFTER: Duration = Duration::from_secs(1);
 /// long. Four thousand live ones are some MiB.
 const WATCHED_MAX: usize = 4_096;
 
+/// Places that the queue of the watched keeps.
+const QUEUE_MIN: usize = 64;
+
 /// How many are looked at for each that comes to a full queue.
 const LOOKED_AT: usize = 2;
 
@@ -73,11 +76,26 @@ impl Body {
 pub(super) struct Watched {
     queue: VecDeque<(Instant, ConnectionId)>,
     rest_after: Duration,
+    /// The latest time that the stack was told.
+    now: Instant,
 }
 
 impl Watched {
     pub(super) fn new() -> Self {
-        Self { queue: VecDeque::new(), rest_after: REST_AFTER }
+        Self { queue: VecDeque::new(), rest_after: REST_AFTER, now: Instant::ORIGIN }
+    }
+
+    /// It is `now`: who is woken without being active is watched from here on.
+    pub(super) fn tell(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+    }
+
+    /// Gives back what a burst of connections has taken.
+    fn give_back(&mut self) {
+        let needed = self.queue.len().max(QUEUE_MIN);
+        if self.queue.capacity() > 4 * needed {
+            self.queue.shrink_to(2 * needed);
+        }
     }
 
     /// When the first may have been quiet for long enough.
@@ -114,11 +132,11 @@ impl Stack {
 
     /// Watches the connection at `index` until it was quiet, unless it is watched already.
     pub(super) fn watch(&mut self, index: u32) {
-        let rest_after = self.watched.rest_after;
+        let Watched { rest_after, now, .. } = self.watched;
         let Some(id) = self.connections.id_at(index) else { return };
         let Some(entry) = self.connections.at_mut(index) else { return };
         let Some(connection) = entry.body.live() else { return };
-        let due = connection.last_active() + rest_after;
+        let due = connection.last_active().max(now) + rest_after;
         if !entry.standing.join(Queue::Watched) {
             return;
         }
@@ -147,6 +165,7 @@ impl Stack {
             self.learn_path(now, index);
             self.rest(index);
         }
+        self.watched.give_back();
     }
 
     /// Those at the front that are gone are not waited for.

@@ -148,6 +148,9 @@ impl Stack {
         id: ConnectionId,
         out: &mut [u8],
     ) -> Result<Read, ReadError> {
+        if self.is_at_rest(id) {
+            return Ok(Read::Empty);
+        }
         let read = self.readable(id)?.read(now, out)?;
         self.touched(id.index());
         Ok(read)
@@ -344,6 +347,11 @@ impl Stack {
             entry.owner = Owner::Nobody;
             self.touched(index);
         }
+    }
+
+    /// Whether the connection of `id` is at rest: then all that came was read.
+    fn is_at_rest(&self, id: ConnectionId) -> bool {
+        self.entry(id).is_ok_and(|entry| entry.body.live().is_none())
     }
 
     /// The connection of `id`, awake, if the caller still holds it.

@@ -41,6 +41,7 @@ impl Stack {
     /// Appends the packets that are due to `batch`, until none is left or it is full. Returns
     /// whether it appended any; call it until it did not.
     pub fn poll_transmit(&mut self, now: Instant, batch: &mut PacketBatch) -> bool {
+        self.watched.tell(now);
         let before = batch.len();
         while !batch.is_full() {
             let Some(reply) = self.replies.pop() else { break };

@@ -194,3 +194,22 @@ fn a_connection_that_waits_for_its_answer_gives_back_what_is_empty() {
         assert_eq!(resting(stack), 0, "its events are not told yet");
     }
 }
+
+#[test]
+fn an_owner_that_calls_again_and_again_does_not_keep_the_stack_turning() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (near, _) = served(&mut pair, listener, true);
+    pair.wait(5 * SECOND);
+    for _ in 0..3 {
+        assert_eq!(pair.client.read(pair.now, near, &mut [0; 8]), Ok(Read::Empty));
+        pair.client.handle_timeout(pair.now);
+    }
+    assert_eq!(resting(&pair.client), 1, "to read nothing wakes nobody");
+    for _ in 0..3 {
+        pair.client.begin_lease(near, true).unwrap();
+        pair.client.handle_timeout(pair.now);
+        packets_of(&mut pair.client, pair.now);
+        assert_eq!(pair.client.poll_timeout(), Some(pair.now + SECOND));
+    }
+}
