@@ -158,6 +158,8 @@ impl Dormant {
             .timestamps
             .then(|| TimestampState::new(self.heard_at, timestamp_offset, self.ts_recent));
         it.sack_permitted = self.sack_permitted;
+        // Agreed on shifts of zero both ways scale nothing.
+        it.scaling = self.snd_shift > 0 || self.rcv_shift > 0;
         it.acks.last_sent = self.rcv_nxt;
         it.lease = Lease::at_rest(
             (self.snd_una, self.bytes_acked),
