@@ -4,8 +4,12 @@
 //! A failure names its seed; `WHARF_SEED=n cargo nextest run --test simulation` runs that one
 //! alone, `WHARF_SEED=n-m` so many more.
 
+mod support;
+
 use std::net::SocketAddr;
 
+use support::notation::IcmpKind;
+use support::peer::icmp_packet;
 use wharf_transport::PacketBatch;
 use wharf_transport::device::simulated::prng::Prng;
 use wharf_transport::device::simulated::{Chance, Faults, Link, RateLimit};
@@ -132,6 +136,8 @@ struct World {
     /// Client and server.
     ends: [End; 2],
     batch: PacketBatch,
+    /// Whether routers say that a packet was too long for the link.
+    routers_answer: bool,
 }
 
 /// The network of a seed: anything from perfect to very bad.
@@ -222,6 +228,7 @@ impl World {
             listener,
             ends,
             batch: PacketBatch::new(32, 1_500),
+            routers_answer: false,
         };
         world.ends[0].id = world.stacks[0].connect(now, remote).ok();
         world
@@ -229,8 +236,14 @@ impl World {
 
     /// Runs until nothing is left to happen.
     fn run(&mut self) {
+        self.run_under(|_, _| {});
+    }
+
+    /// The same, with a network that changes before each step.
+    fn run_under(&mut self, mut change: impl FnMut(usize, &mut [Link; 2])) {
         let end = self.now + TIME_MAX;
-        for _ in 0..STEPS_MAX {
+        for step in 0..STEPS_MAX {
+            change(step, &mut self.links);
             self.turn();
             let Some(next) = self.next_time() else { return };
             self.now = self.now.max(next);
@@ -279,11 +292,19 @@ impl World {
 
     fn send(&mut self, side: usize) {
         let clock = self.clock();
+        let mut answers = Vec::new();
         while self.stacks[side].poll_transmit(clock, &mut self.batch) {
+            let mtu = self.links[side].faults().mtu;
             for packet in &self.batch {
                 self.links[side].handle_packet(self.now, packet);
+                if self.routers_answer && packet.len() > mtu {
+                    answers.push(too_big(packet, mtu));
+                }
             }
             self.batch.clear();
+        }
+        for answer in answers {
+            self.stacks[side].handle_packet(clock, &answer);
         }
     }
 
@@ -375,6 +396,44 @@ fn streams_arrive_whole_over_bad_networks() {
     }
     let all = seeds.len() > 1;
     assert!(!all || (lost > 1_000 && resent > lost), "{lost} lost, {resent} sent again");
+}
+
+/// What a router says to whoever has sent `packet`.
+fn too_big(packet: &[u8], mtu: usize) -> Vec<u8> {
+    let sender = wharf_transport::wire::ip::parse(packet).expect("a packet of ours").source;
+    let router = if sender.is_ipv4() { "192.0.2.254" } else { "2001:db8::fe" };
+    let mtu = u32::try_from(mtu).expect("an MTU");
+    let quote = &packet[..packet.len().min(60)];
+    icmp_packet(router.parse().expect("an address"), sender, IcmpKind::TooBigMtu(mtu), quote)
+}
+
+#[test] // TCP.md, section 4: MTU change; with routers that say so, and with black holes
+fn streams_arrive_whole_over_paths_whose_mtu_changes() {
+    let (mut oversized, mut lowered, mut black_holes) = (0, 0, 0);
+    for (seed, routers_answer) in (1..=60).flat_map(|seed| [(seed, true), (seed, false)]) {
+        let mut world = World::new(seed);
+        world.routers_answer = routers_answer;
+        let is_ipv4 = world.stacks[0].config().addresses[0].is_ipv4();
+        let least = if is_ipv4 { 576 } else { 1_280 };
+        let mut prng = Prng::new(seed);
+        world.run_under(|step, links| {
+            if step % 40 == 0 && step < 2_000 {
+                for link in links {
+                    let mtu = 1_500 - prng.below(1_501 - least);
+                    let mtu = usize::try_from(mtu).expect("small");
+                    link.set_faults(Faults { mtu, ..*link.faults() });
+                }
+            }
+        });
+        world.assert_delivered();
+        oversized += world.links.iter().map(|link| link.stats().oversized).sum::<u64>();
+        for stats in world.stacks.iter().map(Stack::stats) {
+            lowered += stats.pmtu_lowered;
+            black_holes += stats.pmtu_black_holes;
+        }
+    }
+    let counts = [oversized, lowered, black_holes];
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use super::rest::Body;
 use super::slots::ConnectionId;
 use super::standing::{Queue, Standing};
 use super::tuple::FourTuple;
-use crate::tcp::{Connection, Event, State};
+use crate::tcp::{Connection, Event, PathMtuNews, State};
 use crate::time::Instant;
 
 /// A connection and its place in the stack.
@@ -106,6 +106,7 @@ impl Stack {
 
     /// The same after a connection was asked for segments and had none left.
     pub(super) fn settle(&mut self, index: u32) {
+        self.note_path_mtu(index);
         self.recount(index);
         self.tell_owner(index);
         self.rearm(index);
@@ -244,6 +245,30 @@ impl Stack {
         let Some(connection) = entry.body.live() else { return };
         let (address, found) = (entry.tuple.remote().ip(), connection.path_record());
         self.stats.path_evictions += self.destinations.learn(now, address, &found);
+    }
+
+    /// What a connection has found of its path's MTU counts at once for all to the same place: RFC
+    /// 8201, section 5.2.
+    fn note_path_mtu(&mut self, index: u32) {
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        let news = entry.body.live_mut().and_then(Connection::take_path_mtu);
+        let Some(PathMtuNews { known, at }) = news else { return };
+        let address = entry.tuple.remote().ip();
+        self.stats.path_evictions += self.destinations.set_path_mtu(at, address, known);
+    }
+
+    /// Tells a connection that is about to send what others have found of its path's MTU.
+    pub(super) fn share_path_mtu(&mut self, now: Instant, index: u32) {
+        let lowered = self.destinations.path_mtus_lowered();
+        let Some(entry) = self.connections.at_mut(index) else { return };
+        let Some(connection) = entry.body.live_mut() else { return };
+        if connection.has_heard_path_mtus(lowered) {
+            return;
+        }
+        let record = self.destinations.recall(now, entry.tuple.remote().ip());
+        if let Some(known) = record.pmtu {
+            connection.on_shared_path_mtu(now, known);
+        }
     }
 
     fn free(&mut self, now: Instant, index: u32) {

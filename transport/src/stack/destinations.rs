@@ -14,7 +14,7 @@ use core::net::IpAddr;
 use hashbrown::HashTable;
 
 use super::secrets::keyed_hash;
-use crate::tcp::{PathRecord, RoundTrip};
+use crate::tcp::{KnownMtu, PathRecord, RoundTrip};
 use crate::time::{Duration, Instant};
 
 /// Most destinations remembered. A proxy's upstreams are some hundreds; a listener's clients are
@@ -42,6 +42,7 @@ struct Entry {
     rtt: Option<Found<RoundTrip>>,
     ssthresh: Option<Found<u32>>,
     reordering: Option<Found<u16>>,
+    pmtu: Option<Found<KnownMtu>>,
     /// The entry that was used next after this one.
     newer: u32,
     /// The entry that was used last before this one.
@@ -57,6 +58,8 @@ pub(super) struct Destinations {
     newest: u32,
     oldest: u32,
     max: usize,
+    /// How often a path MTU was lowered: who shares a path looks again when it has changed.
+    lowered: u32,
 }
 
 impl Destinations {
@@ -67,18 +70,26 @@ impl Destinations {
 
     fn with_room(key: [u8; 16], max: usize) -> Self {
         let (index, entries) = (HashTable::new(), Vec::new());
-        Self { key, index, entries, newest: NONE, oldest: NONE, max }
+        Self { key, index, entries, newest: NONE, oldest: NONE, max, lowered: 0 }
     }
 
     /// What is known of the path to `address`; nothing that is too old.
     pub(super) fn recall(&mut self, now: Instant, address: IpAddr) -> PathRecord {
+        if let Some(place) = self.find(address) {
+            self.use_now(place);
+        }
+        self.look(now, address)
+    }
+
+    /// The same, without a trace.
+    pub(super) fn look(&self, now: Instant, address: IpAddr) -> PathRecord {
         let Some(place) = self.find(address) else { return PathRecord::default() };
-        self.use_now(place);
         let entry = self.at(place);
         PathRecord {
             rtt: still_believed(now, entry.rtt),
             ssthresh: still_believed(now, entry.ssthresh),
             reordering: still_believed(now, entry.reordering),
+            pmtu: still_believed(now, entry.pmtu),
         }
     }
 
@@ -87,13 +98,7 @@ impl Destinations {
         if found.is_empty() {
             return 0;
         }
-        let (place, evicted) = match self.find(address) {
-            Some(place) => {
-                self.use_now(place);
-                (place, 0)
-            }
-            None => self.add(address),
-        };
+        let (place, evicted) = self.place_for(address);
         let entry = self.at_mut(place);
         merge(now, &mut entry.rtt, found.rtt, merge_rtt);
         merge(now, &mut entry.ssthresh, found.ssthresh, merge_ssthresh);
@@ -101,10 +106,44 @@ impl Destinations {
         evicted
     }
 
+    /// A connection has found the path's MTU: the last word counts, for all at once.
+    pub(super) fn set_path_mtu(&mut self, at: Instant, address: IpAddr, found: KnownMtu) -> u64 {
+        let (place, evicted) = self.place_for(address);
+        let known = self.at_mut(place).pmtu.replace(Found { value: found, at });
+        if still_believed(at, known).is_none_or(|known| found.mtu < known.mtu) {
+            self.lowered = self.lowered.wrapping_add(1);
+        }
+        evicted
+    }
+
+    /// Changes whenever a path MTU is lowered.
+    pub(super) const fn path_mtus_lowered(&self) -> u32 {
+        self.lowered
+    }
+
+    /// The entry of `address`, made if there is none. Returns how many had to go for it.
+    fn place_for(&mut self, address: IpAddr) -> (u32, u64) {
+        match self.find(address) {
+            Some(place) => {
+                self.use_now(place);
+                (place, 0)
+            }
+            None => self.add(address),
+        }
+    }
+
     /// Makes an entry for `address`, in the place of the oldest if there is no room.
     fn add(&mut self, address: IpAddr) -> (u32, u64) {
         let (newer, older) = (NONE, NONE);
-        let entry = Entry { address, rtt: None, ssthresh: None, reordering: None, newer, older };
+        let entry = Entry {
+            address,
+            rtt: None,
+            ssthresh: None,
+            reordering: None,
+            pmtu: None,
+            newer,
+            older,
+        };
         let (place, evicted) = if self.entries.len() < self.max {
             self.entries.push(entry);
             (u32::try_from(self.entries.len() - 1).expect("the table is small"), 0)

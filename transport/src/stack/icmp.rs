@@ -28,17 +28,21 @@ impl Stack {
             }
             // Hops run out while routes change, a router may balk at one header and not at the
             // next, and the segment is sent again: soft errors (RFC 9293, section 3.9.2.2).
+            Ok(Message::TooBig { mtu, quote: Some(quote) }) => {
+                self.handle_too_big(now, local, quote, mtu);
+            }
             Ok(
                 Message::TimeExceeded { quote: Some(quote), .. }
                 | Message::ParameterProblem { quote: Some(quote), .. },
             ) => self.handle_unreachable(now, local, quote, false),
             Ok(
                 Message::Unreachable { quote: None, .. }
+                | Message::TooBig { quote: None, .. }
                 | Message::TimeExceeded { quote: None, .. }
                 | Message::ParameterProblem { quote: None, .. },
             )
             | Err(_) => self.stats.icmp_in_errors += 1,
-            Ok(Message::EchoReply(_) | Message::TooBig { .. } | Message::Other { .. }) => {}
+            Ok(Message::EchoReply(_) | Message::Other { .. }) => {}
         }
     }
 
@@ -60,21 +64,43 @@ impl Stack {
     /// Tells the connection that sent the quoted segment, if there is one; it believes what is in
     /// flight.
     fn handle_unreachable(&mut self, now: Instant, local: LocalAddress, quote: Quote, hard: bool) {
-        let remote = SocketAddr::new(quote.destination, quote.ports.destination);
-        let tuple = FourTuple::new(local, quote.ports.source, remote);
-        let is_ours = quote.source == self.addresses.address(local);
-        let found = self.find(&tuple).filter(|_| is_ours);
-        let Some(index) = found else {
-            self.stats.icmp_in_errors += 1;
-            return;
-        };
-        // On a connection at rest nothing is in flight, so it has nothing to hear.
+        let Some(index) = self.find_quoted(local, quote) else { return };
         let live = self.connections.at_mut(index).and_then(|entry| entry.body.live_mut());
         if live.is_some_and(|connection| connection.handle_unreachable(now, hard, quote.seq)) {
             self.stats.icmp_in_dest_unreachs += 1;
         } else {
-            self.stats.icmp_in_errors += 1;
+            self.refuse_quote();
         }
         self.touched(index);
+    }
+
+    /// The same for a packet that a link could not carry.
+    fn handle_too_big(&mut self, now: Instant, local: LocalAddress, quote: Quote, mtu: u32) {
+        let Some(index) = self.find_quoted(local, quote) else { return };
+        let Self { connections, stats, .. } = self;
+        let live = connections.at_mut(index).and_then(|entry| entry.body.live_mut());
+        if live.is_some_and(|it| it.handle_too_big(now, quote.seq, mtu, stats)) {
+            self.stats.icmp_in_pkt_too_bigs += 1;
+        } else {
+            self.refuse_quote();
+        }
+        self.touched(index);
+    }
+
+    /// The connection whose segment is quoted, by its tuple. At rest it has nothing in flight, and so
+    /// nothing to hear.
+    fn find_quoted(&mut self, local: LocalAddress, quote: Quote) -> Option<u32> {
+        let remote = SocketAddr::new(quote.destination, quote.ports.destination);
+        let tuple = FourTuple::new(local, quote.ports.source, remote);
+        let is_ours = quote.source == self.addresses.address(local);
+        let found = self.find(&tuple).filter(|_| is_ours);
+        self.stats.icmp_in_errors += u64::from(found.is_none());
+        found
+    }
+
+    /// A quote of a live connection, but of nothing that is in flight.
+    fn refuse_quote(&mut self) {
+        self.stats.icmp_in_errors += 1;
+        self.stats.out_of_window_icmps += 1;
     }
 }

@@ -125,7 +125,10 @@ impl Stack {
         Some(match &entry.body {
             Body::Live(connection) => look(connection),
             Body::Dormant(dormant) => {
-                look(&self.whole(dormant, self.ends_of(entry.tuple), PathRecord::default()))
+                let ends = self.ends_of(entry.tuple);
+                let known = self.destinations.look(dormant.heard_at(), ends.remote.ip());
+                let path = PathRecord { pmtu: known.pmtu, ..PathRecord::default() };
+                look(&self.whole(dormant, ends, path))
             }
         })
     }
@@ -221,7 +224,7 @@ impl Stack {
 
     fn whole(&self, dormant: &Dormant, ends: Ends, path: PathRecord) -> Connection {
         let offset = timestamp_offset(&self.secrets.timestamps, ends.local, ends.remote);
-        dormant.wake(&self.config.tcp, offset, path)
+        dormant.wake(&self.config.tcp, offset, path, ends.remote.is_ipv4())
     }
 
     fn watched_connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {

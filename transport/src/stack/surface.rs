@@ -302,6 +302,7 @@ impl Stack {
             timestamp_offset: timestamp_offset(&self.secrets.timestamps, local, remote),
             mss: mss(self.config.mtu, remote.ip()),
             peer_mss: Start::default_mss(remote.is_ipv4()),
+            ipv4: remote.is_ipv4(),
             path: self.destinations.recall(now, remote.ip()),
         }
     }

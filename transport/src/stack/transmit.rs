@@ -62,6 +62,7 @@ impl Stack {
         let index = id.index();
         let Some(tuple) = self.connections.at(index).map(|entry| entry.tuple) else { return };
         let ends = self.ends_of(tuple);
+        self.share_path_mtu(now, index);
         let Some(entry) = self.connections.at_mut(index) else { return };
         entry.standing.leave(Queue::Ready);
         let Some(connection) = entry.body.live_mut() else { return };

@@ -127,8 +127,11 @@ pub struct Start {
     pub timestamp_offset: u32,
     /// Largest text of one packet on this path: the MSS that we announce, and send at most.
     pub mss: u16,
-    /// Segment size to assume of a peer that names none: [`Start::default_mss`] of the family.
+    /// Segment size to assume of a peer that names none: [`Start::default_mss`] of the family. No
+    /// path is taken to carry less.
     pub peer_mss: u16,
+    /// Whether its packets are IPv4's; if not, they are IPv6's.
+    pub ipv4: bool,
     /// What earlier connections to the same place have left: RFC 9040.
     pub path: PathRecord,
 }
@@ -138,6 +141,11 @@ impl Start {
     #[must_use]
     pub const fn default_mss(is_ipv4: bool) -> u16 {
         if is_ipv4 { 536 } else { 1220 }
+    }
+
+    /// Bytes of a packet that its IP and TCP headers take, options not counted.
+    pub(super) const fn headers(&self) -> u16 {
+        if self.ipv4 { 40 } else { 60 }
     }
 }
 

@@ -26,6 +26,7 @@ use super::info::Figures;
 use super::lease::Lease;
 use super::loss::Recovery;
 use super::output::Pending;
+use super::pmtu::PathMtu;
 use super::rcv::Rcv;
 use super::rtt::RttEstimator;
 use super::send_buffer::SendBuffer;
@@ -55,6 +56,8 @@ pub struct Connection {
     pub(super) congestion: CongestionWindow,
     pub(super) ecn: EcnState,
     pub(super) recovery: Recovery,
+    /// What is known of the path's MTU; SND.MSS is what follows from it.
+    pub(super) path_mtu: PathMtu,
     pub(super) timers: TimerTable,
     pub(super) acks: DelayedAck,
     pub(super) challenges: ChallengeBudget,
@@ -142,6 +145,7 @@ impl Connection {
             congestion: CongestionWindow::new(&config, u32::from(start.mss), false),
             ecn: EcnState::new(),
             recovery: Recovery::new(&start, config.clock_resolution),
+            path_mtu: PathMtu::new(&start),
             timers: TimerTable::new(),
             acks: DelayedAck::new(),
             challenges: ChallengeBudget::new(now),
@@ -309,9 +313,11 @@ impl Connection {
         }
     }
 
-    /// Takes in the segment size that the peer named, if it did: RFC 9293, section 3.7.1.
+    /// Takes in the segment size that the peer named, if it did: RFC 9293, section 3.7.1. What the
+    /// path is known to carry may be less.
     pub(super) fn set_peer_mss(&mut self, named: Option<u16>) {
-        self.snd.mss = named.unwrap_or(self.start.peer_mss).max(MSS_MIN).min(self.start.mss);
+        let largest = named.unwrap_or(self.start.peer_mss).max(MSS_MIN).min(self.start.mss);
+        self.snd.mss = self.path_mtu.begin(largest, self.start.path.pmtu);
     }
 
     /// Moves what was counted meanwhile into `stats`.

@@ -65,7 +65,8 @@ pub struct Dormant {
     data_segs_in: u32,
     data_segs_out: u32,
     total_retrans: u32,
-    snd_mss: u16,
+    /// Largest segment that both sides allow; the path's is in the stack's record of it.
+    snd_mss_max: u16,
     rcv_mss: u16,
     /// Degree of reordering in segments, if it or earlier ones have seen any.
     reordering: Option<NonZeroU16>,
@@ -120,7 +121,7 @@ impl Dormant {
             data_segs_in: saturated(figures.data_segs_in),
             data_segs_out: saturated(figures.data_segs_out),
             total_retrans: saturated(figures.total_retrans),
-            snd_mss: it.snd.mss,
+            snd_mss_max: it.path_mtu.ceiling(),
             rcv_mss: it.start.mss,
             reordering: it.recovery.rack.degree_known().and_then(NonZeroU16::new),
             snd_shift: it.snd.shift,
@@ -136,21 +137,30 @@ impl Dormant {
     }
 
     /// The connection, whole again. `config` is that of [`Dormant::of`], `timestamp_offset` what the
-    /// connection began with, and `path` what is known of its path by now.
+    /// connection began with, `path` what is known of its path by now, and `ipv4` whether its packets
+    /// are IPv4's.
     #[must_use]
-    pub fn wake(&self, config: &Config, timestamp_offset: u32, path: PathRecord) -> Connection {
+    pub fn wake(
+        &self,
+        config: &Config,
+        timestamp_offset: u32,
+        path: PathRecord,
+        ipv4: bool,
+    ) -> Connection {
         let start = Start {
             isn: self.snd_una - 1,
             timestamp_offset,
             mss: self.rcv_mss,
-            peer_mss: self.snd_mss,
+            peer_mss: Start::default_mss(ipv4),
+            ipv4,
             path: self.path_from(path),
         };
         let mut connection = Connection::reopened(self.heard_at, config, start);
         let it = &mut connection;
         self.wake_sequence_spaces(it);
         it.rtt = it.rtt.resumed(self.heard_at, self.rtt);
-        let (mss, since) = (u32::from(self.snd_mss), it.last_active());
+        it.snd.mss = it.path_mtu.begin(self.snd_mss_max, it.start.path.pmtu);
+        let (mss, since) = (u32::from(it.snd.mss), it.last_active());
         it.congestion = CongestionWindow::restored(&it.config, mss, self.congestion, since);
         it.congestion.owe_cwr(self.cwr_due);
         it.ecn = EcnState::restored(self.ecn);
@@ -187,6 +197,7 @@ impl Dormant {
             rtt: path.rtt.filter(|_| self.bytes_acked == 0),
             ssthresh: None,
             reordering: self.reordering.map(NonZeroU16::get).max(path.reordering),
+            pmtu: path.pmtu,
         }
     }
 
@@ -201,7 +212,7 @@ impl Dormant {
         snd.on_syn_acked();
         (snd.nxt, snd.max) = (self.snd_una, self.snd_una);
         snd.set_window(self.snd_wl1, self.snd_una, self.snd_wnd);
-        (snd.max_wnd, snd.mss, snd.shift) = (self.max_snd_wnd, self.snd_mss, self.snd_shift);
+        (snd.max_wnd, snd.shift) = (self.max_snd_wnd, self.snd_shift);
         (rcv.irs, rcv.nxt, rcv.edge) = (self.rcv_nxt - 1, self.rcv_nxt, self.rcv_edge);
         (rcv.capacity, rcv.shift) = (self.rcv_capacity, self.rcv_shift);
         send_buffer.remember_released(self.last_released);

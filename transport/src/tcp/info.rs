@@ -29,6 +29,8 @@ pub struct Info {
     pub advmss: u16,
     /// Congestion control.
     pub congestion: Congestion,
+    /// Largest packet that the path is taken to carry and the peer takes in, in bytes.
+    pub pmtu: u16,
     /// Congestion window in bytes.
     pub cwnd: u32,
     /// Slow start threshold in bytes; `u32::MAX` before any loss.
@@ -126,6 +128,7 @@ impl Connection {
             rcv_mss: self.rcv.mss,
             advmss: self.start.mss,
             congestion: self.config.congestion,
+            pmtu: self.path_mtu.mtu_of(self.snd.mss),
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             snd_wnd: self.snd.wnd,

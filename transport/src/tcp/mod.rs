@@ -4,7 +4,8 @@
 //! control), 3168 (ECN), 6582 (fast retransmit), 2018, 2883 and 6675 (SACK and D-SACK),
 //! 8985 (RACK-TLP), 6937 (proportional rate reduction), 5682 (F-RTO), 7323 (window scale,
 //! timestamps, PAWS), 5961 (blind attacks), 6528 (initial sequence numbers), 1337 and 6191
-//! (TIME-WAIT), 5927 (ICMP), 9040 (what earlier connections have found out of the path).
+//! (TIME-WAIT), 5927 (ICMP), 1191, 8201 and 4821 (path MTU), 9040 (what earlier connections have
+//! found out of the path).
 //!
 //! A [`Connection`] is told the time and handed parsed segments; it gives out segments, events and
 //! the time of its next timer. It owns no clock, socket, thread or lock, and allocates nothing per
@@ -32,12 +33,14 @@ mod output;
 mod owner;
 mod pace;
 mod path;
+mod pmtu;
 mod prr;
 mod rack;
 mod rcv;
 mod rtt;
 mod scoreboard;
 mod send_buffer;
+mod sent_options;
 mod setting;
 mod snd;
 mod state;
@@ -54,7 +57,8 @@ pub use event::{CloseReason, Event};
 pub use info::Info;
 pub use isn::{Isn, timestamp_offset};
 pub use lease::{LeaseFigures, Quiescence};
-pub use path::{PathRecord, RoundTrip};
+pub use path::{KnownMtu, PathRecord, RoundTrip};
+pub(crate) use pmtu::PathMtuNews;
 pub use setting::Setting;
 pub use state::State;
 pub use time_wait::{TimeWait, Verdict};

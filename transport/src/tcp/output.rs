@@ -6,16 +6,12 @@
 
 use crate::stack::stats::Stats;
 use crate::time::Instant;
-use crate::wire::{Ecn, Flags, Options, SackBlocks, Segment, SeqNumber, Text, Timestamps};
+use crate::wire::{Ecn, Flags, Options, SackBlocks, Segment, SeqNumber, Text};
 
 use super::connection::{Connection, LastByte};
 use super::state::State;
 use super::timers::Timer;
-use super::timestamps::clock;
 use super::{byte_len, sequence_len};
-
-/// SACK blocks that fit beside timestamps: RFC 2018, section 3.
-const SACK_BLOCKS_BESIDE_TIMESTAMPS: usize = 3;
 
 /// What is to leave beside text and acknowledgements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,11 +103,15 @@ impl Connection {
         self.report(stats);
         self.restart_after_idle(now);
         self.pace(now);
+        self.choose_mtu_probe(now);
         let options = self.options(now);
         let Some(leaving) = self.plan(&options) else {
             self.arm_persist(now);
             return None;
         };
+        if leaving.len > 0 {
+            self.path_mtu.on_sent(leaving.len + sequence_len(options.len()));
+        }
         self.on_leaving(now, &leaving, stats);
         let header = self.header(now, &leaving, options);
         Some(Segment { text: self.text_of(&leaving), ..header })
@@ -134,6 +134,7 @@ impl Connection {
         let room = self.segment_room(options);
         self.plan_resend(room)
             .or_else(|| self.plan_loss_probe(room))
+            .or_else(|| self.plan_mtu_probe(options))
             .or_else(|| self.plan_text(room))
             .or_else(|| self.plan_window_probe())
             .or_else(|| self.plan_repeat())
@@ -179,6 +180,12 @@ impl Connection {
         let len = text_left.min(room);
         let fin = self.snd.fin_sent() && len == text_left;
         Some(Leaving { reason: Reason::Resend, seq, len, fin })
+    }
+
+    /// New text in a segment larger than the path is known to carry: RFC 4821, section 7.5.
+    fn plan_mtu_probe(&self, options: &Options) -> Option<Leaving> {
+        let len = self.mtu_probe_len(options)?;
+        Some(Leaving { reason: Reason::Fresh, seq: self.snd.nxt, len, fin: false })
     }
 
     /// New text, and the FIN behind the last of it.
@@ -285,6 +292,7 @@ impl Connection {
         self.snd.nxt = leaving.end();
         self.snd.max = self.snd.nxt;
         self.on_first_sending(now, leaving.seq);
+        self.note_mtu_probe(leaving.seq, leaving.end());
         self.congestion.on_sent(leaving.len, self.pipe());
         self.note_text_leaving(now, leaving);
     }
@@ -419,47 +427,6 @@ impl Connection {
         self.send_buffer.text(byte_len(offset), byte_len(leaving.len))
     }
 
-    /// Options of a segment without SYN.
-    fn options(&self, now: Instant) -> Options {
-        let timestamps = self.timestamps.as_ref().map(|state| state.option(now));
-        let mut sack = SackBlocks::default();
-        if let Some((left, right)) = self.rcv.duplicate {
-            sack.push(left, right);
-        }
-        if self.sack_permitted && self.assembler.has_early() {
-            let most = if timestamps.is_some() {
-                SACK_BLOCKS_BESIDE_TIMESTAMPS
-            } else {
-                crate::wire::options::SACK_BLOCKS_MAX
-            };
-            for (left, right) in self.assembler.early_ranges(most - sack.len()) {
-                sack.push(self.rcv.nxt + left, self.rcv.nxt + right);
-            }
-        }
-        Options { timestamps, sack, ..Options::default() }
-    }
-
-    /// Options of our SYN: all that we know; of our SYN-ACK: what the peer has offered too.
-    fn syn_options(&self, now: Instant) -> Options {
-        let first = self.state() == State::SynSent;
-        let window_scale = (if first { self.config.window_scale } else { self.scaling })
-            .then_some(self.config.receive_shift());
-        let timestamps = match &self.timestamps {
-            Some(state) => Some(state.option(now)),
-            None if first && self.config.timestamps => {
-                Some(Timestamps { value: clock(now, self.start.timestamp_offset), echo: 0 })
-            }
-            None => None,
-        };
-        Options {
-            mss: Some(self.start.mss),
-            window_scale,
-            sack_permitted: if first { self.config.sack } else { self.sack_permitted },
-            timestamps,
-            sack: SackBlocks::default(),
-        }
-    }
-
     /// Bytes of text that a segment with `options` may carry: Eff.snd.MSS of RFC 9293, section
     /// 3.7.1.
     fn segment_room(&self, options: &Options) -> u32 {
@@ -473,7 +440,7 @@ impl Connection {
 
     /// Bytes that congestion control still allows; two segments more after the first duplicates
     /// (RFC 3042).
-    fn congestion_left(&self) -> u32 {
+    pub(super) fn congestion_left(&self) -> u32 {
         let extra = self.limited_transmit() * u32::from(self.snd.mss);
         self.congestion.cwnd().saturating_add(extra).saturating_sub(self.pipe())
     }

@@ -20,7 +20,7 @@
 //! new connection has none; so it begins with the initial window (RFC 6928), which ssthresh lets grow
 //! fast. The negotiated options are not shared either (appendix B).
 
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 use super::connection::Connection;
 use super::loss::Phase;
@@ -34,6 +34,19 @@ pub struct PathRecord {
     pub ssthresh: Option<u32>,
     /// Degree of reordering in segments, if there was any.
     pub reordering: Option<u16>,
+    /// Path MTU in bytes, if it is less than the device's: [`super::pmtu`]. The stack hears of it as
+    /// soon as it is found, so that it counts for all connections to the place at once; in the record
+    /// of a connection it is absent.
+    pub pmtu: Option<KnownMtu>,
+}
+
+/// A path MTU that was found out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownMtu {
+    /// In bytes.
+    pub mtu: u16,
+    /// From when on a larger one may be tried.
+    pub raised_from: Instant,
 }
 
 /// SRTT and RTTVAR of RFC 6298.
@@ -64,6 +77,7 @@ impl Connection {
             rtt: self.rtt.round_trip(),
             ssthresh: self.congestion.path_ssthresh().filter(|_| is_settled),
             reordering: self.recovery.rack.degree_seen(),
+            pmtu: None,
         }
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Sent {
     pub(super) status: Status,
     /// Segment.retransmitted.
     pub(super) resent: bool,
+    /// Numbers in each of its segments, the last of which may be shorter.
+    pub(super) segment: u16,
 }
 
 impl Sent {
@@ -62,6 +64,23 @@ impl Sent {
     pub(super) fn len(&self) -> u32 {
         self.end.offset_from(self.seq)
     }
+
+    /// Numbers in the largest segment that lies in it whole.
+    pub(super) fn largest(&self) -> u32 {
+        self.len().min(u32::from(self.segment))
+    }
+
+    /// Whether a segment from its end on can share the record: segments of one size do, and a
+    /// shorter one behind them.
+    fn is_continued_by(&self, numbers: u32) -> bool {
+        let segment = u32::from(self.segment);
+        numbers <= segment && self.len().is_multiple_of(segment)
+    }
+}
+
+/// The size of a segment that spans `[seq, end)`. No packet is longer than 64 KiB.
+fn size_of_segment(seq: SeqNumber, end: SeqNumber) -> u16 {
+    u16::try_from(end.offset_from(seq)).unwrap_or(u16::MAX).max(1)
 }
 
 /// What a judge says of one record.
@@ -138,7 +157,7 @@ impl Scoreboard {
     pub(super) fn on_sent(&mut self, seq: SeqNumber, end: SeqNumber, now: Instant) {
         let full = self.sent.len() >= RECORDS_MAX;
         if let Some(last) = self.sent.back_mut() {
-            let same = last.sent_at == now || full;
+            let same = full || (last.sent_at == now && last.is_continued_by(end.offset_from(seq)));
             if same && last.status == Status::InFlight && !last.resent && last.end == seq {
                 last.end = end;
                 last.sent_at = now;
@@ -146,7 +165,8 @@ impl Scoreboard {
             }
         }
         let status = Status::InFlight;
-        self.sent.push_back(Sent { seq, end, sent_at: now, status, resent: false });
+        let segment = size_of_segment(seq, end);
+        self.sent.push_back(Sent { seq, end, sent_at: now, status, resent: false, segment });
     }
 
     /// `[seq, end)` has left again: RFC 8985, section 6.1.
@@ -162,7 +182,8 @@ impl Scoreboard {
         }
         self.sent.drain(first + 1..after);
         let status = Status::InFlight;
-        self.sent[first] = Sent { seq, end, sent_at: now, status, resent: true };
+        let segment = size_of_segment(seq, end);
+        self.sent[first] = Sent { seq, end, sent_at: now, status, resent: true, segment };
         self.count(self.sent[first]);
     }
 
@@ -230,6 +251,23 @@ impl Scoreboard {
     pub(super) fn mark_front_lost(&mut self, end: SeqNumber) {
         self.cut(end);
         self.judge(|sent| if sent.seq.before(end) { Verdict::Lost } else { Verdict::AndAllBeyond });
+    }
+
+    /// What left in segments of more than `room` numbers, and is in flight, is lost; shorter ones
+    /// behind them are not.
+    pub(super) fn mark_larger_lost(&mut self, room: u32) {
+        let mut index = 0;
+        while let Some(record) = self.sent.get(index).copied() {
+            index += 1;
+            if record.status != Status::InFlight || record.largest() <= room {
+                continue;
+            }
+            let rest = record.len() % u32::from(record.segment);
+            if rest != 0 && rest <= room {
+                self.cut(record.end - rest);
+            }
+            self.set_status(index - 1, Status::Lost);
+        }
     }
 
     /// What was taken for lost is in flight after all.

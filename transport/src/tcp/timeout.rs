@@ -37,8 +37,7 @@ impl Connection {
     /// `hard`, and no connection that is open, for which it only explains a later timeout (RFC
     /// 9293, section 3.9.2.2). Says whether it was believed.
     pub fn handle_unreachable(&mut self, now: Instant, hard: bool, quoted_seq: SeqNumber) -> bool {
-        let in_flight = quoted_seq.at_or_after(self.snd.una) && quoted_seq.before(self.snd.max);
-        if !in_flight || self.state() == State::Closed {
+        if !self.is_in_flight(quoted_seq) || self.state() == State::Closed {
             return false;
         }
         self.soft_error = true;
@@ -46,6 +45,11 @@ impl Connection {
             self.fail(now, CloseReason::Unreachable);
         }
         true
+    }
+
+    /// Whether the segment with that number is out: what an ICMP message has to quote.
+    pub(super) fn is_in_flight(&self, seq: SeqNumber) -> bool {
+        seq.at_or_after(self.snd.una) && seq.before(self.snd.max)
     }
 
     /// The peer's window has been closed, or too small, for long: probe it, or send what fits.

@@ -9,6 +9,8 @@
 //! +0.000 write fails | finish fails
 //! +0.000 event Readable                                    this event has come
 //! +0.000 <  icmp port-unreachable seq 1                    quotes the segment with that number
+//! +0.000 <  icmp too-big 1400 seq 1                        a link carries segments of 1400 bytes
+//! +0.000 <  icmp too-big mtu 0 seq 1                       the same by the field of the message
 //! +0.000 ~                                                 whatever leaves now is accepted
 //! ```
 //!
@@ -94,6 +96,10 @@ pub(crate) enum IcmpKind {
     ParameterProblem,
     /// IPv4 alone; to IPv6 it is a type that nobody uses.
     SourceQuench,
+    /// With the segment size that the link would carry, so that one script fits both families.
+    TooBig(u32),
+    /// With what stands in the message.
+    TooBigMtu(u32),
 }
 
 /// A TCP packet, in relative numbers.
@@ -187,7 +193,7 @@ fn parse_step(text: &str) -> Option<Step> {
     })
 }
 
-/// `icmp port-unreachable seq 1`
+/// `icmp port-unreachable seq 1`, `icmp too-big 1400 seq 1`, `icmp too-big mtu 0 seq 1`
 fn parse_icmp(text: &str) -> Option<Step> {
     let mut words = text.split_whitespace().skip(1);
     let kind = match words.next()? {
@@ -197,6 +203,10 @@ fn parse_icmp(text: &str) -> Option<Step> {
         "time-exceeded" => IcmpKind::TimeExceeded,
         "parameter-problem" => IcmpKind::ParameterProblem,
         "source-quench" => IcmpKind::SourceQuench,
+        "too-big" => match words.next()? {
+            "mtu" => IcmpKind::TooBigMtu(words.next()?.parse().ok()?),
+            size => IcmpKind::TooBig(size.parse().ok()?),
+        },
         _ => return None,
     };
     if words.next()? != "seq" {

@@ -209,6 +209,20 @@ fn router_of(of: IpAddr) -> IpAddr {
     }
 }
 
+/// The last four bytes of the header: 16 bits of MTU at the end for IPv4, 32 for IPv6.
+fn mtu_field(kind: IcmpKind, ipv4: bool) -> u32 {
+    match kind {
+        IcmpKind::TooBig(size) => size + if ipv4 { 40 } else { 60 },
+        IcmpKind::TooBigMtu(mtu) => mtu,
+        IcmpKind::PortUnreachable
+        | IcmpKind::HostUnreachable
+        | IcmpKind::Prohibited
+        | IcmpKind::TimeExceeded
+        | IcmpKind::ParameterProblem
+        | IcmpKind::SourceQuench => 0,
+    }
+}
+
 /// An ICMP error with a quote.
 pub(crate) fn icmp_packet(
     source: IpAddr,
@@ -230,10 +244,13 @@ pub(crate) fn icmp_packet(
         (IcmpKind::ParameterProblem, false) => (4, 1),
         (IcmpKind::SourceQuench, true) => (4, 0),
         (IcmpKind::SourceQuench, false) => (100, 0),
+        (IcmpKind::TooBig(_) | IcmpKind::TooBigMtu(_), true) => (3, 4),
+        (IcmpKind::TooBig(_) | IcmpKind::TooBigMtu(_), false) => (2, 0),
     };
     let mut message = vec![0; HEADER_LEN];
     message[0] = number;
     message[1] = code;
+    message[4..8].copy_from_slice(&mtu_field(kind, ipv4).to_be_bytes());
     message.extend_from_slice(quote);
     let mut sum = if ipv4 {
         checksum::Checksum::new()

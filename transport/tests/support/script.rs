@@ -29,6 +29,9 @@ pub(crate) struct Script {
     pub(super) round_trip: Duration,
     config: tcp::Config,
     pub(super) backlog: usize,
+    /// The families that it is played for: IPv4, IPv6.
+    families: &'static [bool],
+    rest_after: Option<Duration>,
 }
 
 /// Both sides' ISNs: around 0, 2^31 and 2^32, each so that a script passes the seam.
@@ -53,6 +56,8 @@ impl Script {
                 ..tcp::Config::default()
             },
             backlog: 16,
+            families: &[true, false],
+            rest_after: None,
         }
     }
 
@@ -106,6 +111,16 @@ impl Script {
         Self { backlog, ..self }
     }
 
+    /// Connections rest no sooner than after a pause of this length.
+    pub(crate) fn rest_after(self, rest_after: Duration) -> Self {
+        Self { rest_after: Some(rest_after), ..self }
+    }
+
+    /// Plays it for one family alone: what it says differs from one to the other.
+    pub(crate) fn family(self, ipv4: bool) -> Self {
+        Self { families: if ipv4 { &[true] } else { &[false] }, ..self }
+    }
+
     /// Changes what the stack's connections are made with.
     pub(crate) fn config(mut self, change: impl FnOnce(&mut tcp::Config)) -> Self {
         change(&mut self.config);
@@ -129,7 +144,7 @@ impl Script {
 
     fn run_all(self, script: &str, on_closed: impl Fn(&Run<'_>), check: impl Fn(&Run<'_>)) {
         let lines = parse(script);
-        for ipv4 in [true, false] {
+        for ipv4 in self.families.iter().copied() {
             for isns in ISNS {
                 let mut run = Run::new(&self, ipv4, isns);
                 run.open();
@@ -151,6 +166,10 @@ impl Script {
             time_wait_max: 100,
             tcp: self.config,
         };
-        Stack::new(config, Secrets::from_bytes(&[7; Secrets::LEN]))
+        let mut stack = Stack::new(config, Secrets::from_bytes(&[7; Secrets::LEN]));
+        if let Some(rest_after) = self.rest_after {
+            stack.set_rest_after(rest_after);
+        }
+        stack
     }
 }

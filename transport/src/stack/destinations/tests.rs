@@ -128,3 +128,22 @@ fn what_is_too_old_is_not_merged_with() {
     table.learn(at(600), address(1), &with_rtt(10));
     assert_eq!(table.recall(at(600), address(1)), with_rtt(10));
 }
+
+/// What a connection has found of a path's MTU.
+fn mtu(mtu: u16) -> KnownMtu {
+    KnownMtu { mtu, raised_from: at(0) }
+}
+
+#[test] // RFC 8201, section 5.3
+fn the_last_path_mtu_counts_and_only_a_lower_one_is_news_to_others() {
+    let mut table = table(2);
+    for (secs, found, lowered) in [(0, 1_400, 1), (100, 1_300, 2), (100, 1_300, 2), (200, 1_500, 2)]
+    {
+        assert_eq!(table.set_path_mtu(at(secs), address(1), mtu(found)), 0);
+        assert_eq!(table.recall(at(secs), address(1)).pmtu, Some(mtu(found)));
+        assert_eq!(table.path_mtus_lowered(), lowered, "{found}");
+    }
+    assert_eq!(table.look(at(800), address(1)).pmtu, None);
+    table.set_path_mtu(at(800), address(2), mtu(1_400));
+    assert_eq!(table.set_path_mtu(at(800), address(3), mtu(1_400)), 1, "evicts like any other");
+}

@@ -18,6 +18,7 @@ mod hystart;
 mod pacer;
 mod path;
 mod reno;
+mod resize;
 mod validation;
 
 use crate::time::{Duration, Instant};

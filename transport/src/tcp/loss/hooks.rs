@@ -52,6 +52,19 @@ impl Connection {
         self.congestion.set_cwnd(bytes);
     }
 
+    /// The size of segments has changed.
+    pub(in crate::tcp) fn resize_window(&mut self) {
+        self.congestion.set_mss(u32::from(self.snd.mss));
+    }
+
+    /// All that was out goes again in smaller segments.
+    pub(in crate::tcp) fn restart_window(&mut self) {
+        let pipe = self.pipe();
+        if self.recovery.phase == Phase::Open {
+            self.congestion.restart(pipe);
+        }
+    }
+
     /// What is out, at a sign of congestion.
     fn congested(&self) -> Congested {
         Congested { flight: self.snd.flight(), una: self.snd.una, nxt: self.snd.nxt }

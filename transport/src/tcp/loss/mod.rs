@@ -11,6 +11,7 @@
 mod hooks;
 mod new_reno;
 mod probe;
+mod resize;
 mod sack;
 mod spurious;
 
@@ -55,6 +56,10 @@ pub(super) struct Delivery {
     pub(super) dsack: Option<(SeqNumber, SeqNumber)>,
     /// Whether it is a duplicate acknowledgement by RFC 5681, section 2.
     pub(super) duplicate: bool,
+    /// Text of the largest segment that has newly arrived.
+    largest: u32,
+    /// Whether the probe of a larger size has arrived.
+    mtu_probe_arrived: bool,
     /// TSecr.
     pub(super) echo: Option<u32>,
     /// The round trip that it tells, if it tells one.
@@ -71,6 +76,8 @@ impl Delivery {
             highest: None,
             dsack: None,
             duplicate: false,
+            largest: 0,
+            mtu_probe_arrived: false,
             echo,
             rtt: None,
         }
@@ -178,6 +185,7 @@ impl Connection {
         stats: &mut Stats,
     ) {
         let first = seq == self.snd.una;
+        self.on_mtu_probe_resent(now, seq, end);
         self.recovery.scoreboard.on_resent(seq, end, now);
         self.recovery.prr.on_sent(end.offset_from(seq));
         self.recovery.stop_timing();
@@ -198,6 +206,7 @@ impl Connection {
     /// SND.UNA has advanced over what `delivery.acked` counts: takes it off the scoreboard.
     pub(super) fn deliver_acked(&mut self, now: Instant, delivery: &mut Delivery) {
         let una = self.snd.una;
+        self.path_mtu.on_acked(una);
         let echo = delivery.echo;
         self.deliver(now, delivery, echo, |scoreboard, told| scoreboard.acknowledge(una, told));
         delivery.highest = Some(delivery.highest.filter(|it| it.after(una)).unwrap_or(una));
@@ -211,6 +220,7 @@ impl Connection {
         (left, right): (SeqNumber, SeqNumber),
     ) {
         let before = delivery.bytes;
+        self.path_mtu.on_sacked(left, right);
         self.deliver(now, delivery, None, |scoreboard, told| scoreboard.sack(left, right, told));
         delivery.sacked |= delivery.bytes > before;
     }
@@ -230,10 +240,13 @@ impl Connection {
     ) {
         let min_rtt = self.rtt.min_rtt().unwrap_or_default();
         let mss = u32::from(self.snd.mss);
+        let mtu_probe = self.mtu_probe();
         let stamp = self.timestamps.as_ref().map(|state| state.offset()).zip(echo);
         let Recovery { scoreboard, rack, .. } = &mut self.recovery;
         walk(scoreboard, &mut |sent| {
             delivery.bytes += sent.len();
+            delivery.largest = delivery.largest.max(sent.largest());
+            delivery.mtu_probe_arrived |= mtu_probe.is_some_and(|probe| probe.is_whole_in(sent));
             let highest = delivery.highest.filter(|it| it.after(sent.end)).unwrap_or(sent.end);
             delivery.highest = Some(highest);
             let is_ambiguous =
@@ -255,6 +268,7 @@ impl Connection {
             self.recovery.retries = 0;
             self.recovery.duplicates = 0;
         }
+        self.on_sizes_delivered(now, delivery.largest, delivery.mtu_probe_arrived, stats);
         self.look_for_spurious_timeout(now, delivery, stats);
         if self.sack_permitted {
             self.recover_by_sack(now, delivery, stats);
@@ -292,6 +306,7 @@ impl Connection {
             return self.reset(now, self.timeout_reason());
         }
         stats.timeouts += 1;
+        self.judge_path_on_timeout(now, stats);
         self.collapse_window(self.recovery.retries == 0);
         self.recovery.retries += 1;
         self.begin_timeout_recovery();

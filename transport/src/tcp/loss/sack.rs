@@ -28,8 +28,8 @@ impl Connection {
         let was_reducing = self.recovery.phase == Phase::Fast;
         self.end_recovery_if_over();
         let found = self.detect_losses(now, stats);
-        if found && self.recovery.phase == Phase::Open {
-            self.begin_fast_recovery(delivery.bytes, stats);
+        if found {
+            self.answer_loss(now, delivery.bytes, stats);
         }
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(delivery.bytes, delivery.acked > 0 && !found);
@@ -44,8 +44,8 @@ impl Connection {
     /// The reordering timer has expired: RFC 8985, section 6.2, step 5.
     pub(in crate::tcp) fn on_reordering_timeout(&mut self, now: Instant, stats: &mut Stats) {
         let found = self.detect_losses(now, stats);
-        if found && self.recovery.phase == Phase::Open {
-            self.begin_fast_recovery(0, stats);
+        if found {
+            self.answer_loss(now, 0, stats);
         }
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(0, false);
@@ -90,6 +90,14 @@ impl Connection {
             min_rtt,
             srtt: self.rtt.srtt().unwrap_or(min_rtt),
         })
+    }
+
+    /// Something was found lost: that begins a recovery, unless it is a probe of a larger size alone
+    /// (RFC 4821, section 7.6.2).
+    fn answer_loss(&mut self, now: Instant, delivered: u32, stats: &mut Stats) {
+        if self.recovery.phase == Phase::Open && !self.mtu_probe_alone_is_lost(now, stats) {
+            self.begin_fast_recovery(delivered, stats);
+        }
     }
 
     /// `delivered` is what the acknowledgement that began it has brought.

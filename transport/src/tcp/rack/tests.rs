@@ -10,7 +10,8 @@ fn at(millis: u64) -> Instant {
 /// Segment `index` of 1000 bytes, sent at `millis`.
 fn sent(index: u32, millis: u64, resent: bool) -> Sent {
     let seq = SeqNumber::new(u32::MAX - 2_500) + index * 1_000;
-    Sent { seq, end: seq + 1_000, sent_at: at(millis), status: Status::InFlight, resent }
+    let status = Status::InFlight;
+    Sent { seq, end: seq + 1_000, sent_at: at(millis), status, resent, segment: 1_000 }
 }
 
 fn rack(resolution: Duration) -> Rack {

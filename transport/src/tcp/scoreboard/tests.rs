@@ -155,3 +155,39 @@ fn the_front_alone_can_be_marked() {
     assert_eq!(board.lost(), 1_460);
     board.assert_invariants(start, start + 10_000);
 }
+
+#[test] // RFC 1191, section 6.2
+fn what_left_in_larger_segments_is_lost_and_the_shorter_one_behind_them_is_not() {
+    for place in PLACES {
+        let start = SeqNumber::new(place);
+        let mut board = Scoreboard::new();
+        let mut seq = start;
+        for len in [1_000, 1_000, 300, 200, 1_000, 700] {
+            board.on_sent(seq, seq + len, at(1));
+            seq += len;
+        }
+        board.mark_larger_lost(1_000);
+        assert_eq!(board.lost(), 0);
+        board.mark_larger_lost(600);
+        assert_eq!(board.first_lost(), Some((start, start + 2_000)), "300 and 200 would pass");
+        assert_eq!(board.lost(), 2_000 + 1_700);
+        board.on_resent(start, start + 600, at(2));
+        board.mark_larger_lost(600);
+        assert_eq!(board.lost(), 1_400 + 1_700, "cut anew, it would pass");
+        board.mark_larger_lost(500);
+        assert_eq!(board.lost(), 2_000 + 1_700);
+        board.assert_invariants(start, start + 4_200);
+    }
+}
+
+#[test] // RFC 5927, section 7.2: maxsizeacked
+fn the_largest_segment_of_a_part_that_arrives_is_known() {
+    let start = SeqNumber::new(u32::MAX - 500);
+    let mut board = Scoreboard::new();
+    board.on_sent(start, start + 1_000, at(1));
+    board.on_sent(start + 1_000, start + 1_400, at(1));
+    let mut told = Vec::new();
+    board.sack(start + 1_000, start + 1_400, |sent| told.push(sent.largest()));
+    board.acknowledge(start + 1_400, |sent| told.push(sent.largest()));
+    assert_eq!(told, [400, 1_000]);
+}

@@ -39,11 +39,11 @@ fn a_timeout_resends_the_front_and_doubles() {
         assert_eq!(solo.connection.info(solo.now).cwnd, 1_000);
         let before = solo.now;
         let sent = solo.next_timer(2 * SECOND);
-        assert_eq!(ranges(&solo, &sent), [(1, 1_001)]);
+        assert_eq!(ranges(&solo, &sent), [(1, 537)], "it may be a black hole: RFC 4821");
         assert_eq!(solo.now.since(before), Duration::from_millis(400));
         // The rest follows as slow start allows, what is acknowledged is not sent again.
         let sent = solo.ack(1, 1_001, 65_535);
-        assert_eq!(ranges(&solo, &sent), [(1_001, 2_001), (2_001, 3_001)]);
+        assert_eq!(ranges(&solo, &sent), [(1_001, 1_537), (1_537, 2_073)]);
         assert!(solo.ack(1, 3_001, 65_535).is_empty());
         assert_eq!(solo.stats.timeouts, 2);
         assert_eq!(solo.stats.orig_data_sent, 3, "what goes again is not new");

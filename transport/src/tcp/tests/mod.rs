@@ -27,6 +27,7 @@ fn start(isn: u32) -> Start {
         timestamp_offset: isn ^ 0x5555_5555,
         mss: 1000,
         peer_mss: Start::default_mss(true),
+        ipv4: true,
         path: PathRecord::default(),
     }
 }

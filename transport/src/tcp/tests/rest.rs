@@ -36,7 +36,7 @@ fn quiet(config: Config, isn: u32) -> Pair {
 
 fn put_to_rest_and_wake(end: &mut End, config: &Config, isn: u32) {
     let dormant = Dormant::of(&end.connection, config).expect("nothing is under way");
-    end.connection = dormant.wake(config, start(isn).timestamp_offset, PathRecord::default());
+    end.connection = dormant.wake(config, start(isn).timestamp_offset, PathRecord::default(), true);
 }
 
 fn rest_both(pair: &mut Pair, config: &Config, isn: u32) {
@@ -145,7 +145,8 @@ fn the_lease_is_where_it_was() {
         solo.transmit();
         let before = solo.connection.lease_figures();
         let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
-        solo.connection = dormant.wake(&config, start(isn).timestamp_offset, PathRecord::default());
+        solo.connection =
+            dormant.wake(&config, start(isn).timestamp_offset, PathRecord::default(), true);
         let figures =
             LeaseFigures { bytes_sent: 40, bytes_acked: 40, peer_spoke: false, proof: false };
         assert_eq!((before, solo.connection.lease_figures()), (figures, figures));
@@ -166,7 +167,7 @@ fn the_last_byte_can_be_repeated_after_rest() {
         solo.ack(1, 101, 65_535);
         solo.events();
         let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
-        solo.connection = dormant.wake(&config, 0, PathRecord::default());
+        solo.connection = dormant.wake(&config, 0, PathRecord::default(), true);
         assert!(solo.connection.repeat_last_byte(solo.now));
         let sent = solo.transmit();
         assert_eq!((sent[0].header.seq, sent[0].text.clone()), (solo.iss + 100, bytes(99, 1)));
@@ -250,7 +251,7 @@ fn a_probe_of_keepalive_keeps_it_awake_until_it_is_answered() {
     let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
     let due = dormant.poll_timeout(&config).expect("keepalive is on");
     assert_eq!(due, solo.now + 5 * SECOND);
-    solo.connection = dormant.wake(&config, 0, PathRecord::default());
+    solo.connection = dormant.wake(&config, 0, PathRecord::default(), true);
     solo.now = due;
     solo.connection.handle_timeout(solo.now, &mut solo.stats);
     assert_eq!(solo.transmit().len(), 1, "the probe");
