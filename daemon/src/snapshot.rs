@@ -404,6 +404,8 @@ pub struct ConnectionInfo {
     pub probes: u64,
     /// Maximum segment size towards the peer, in bytes.
     pub mss: u64,
+    /// Largest packet that the path is taken to carry, in bytes.
+    pub pmtu: u64,
     /// The peer's, as its segments show it, in bytes.
     pub rcvmss: u64,
     /// The one that we announced, in bytes.

@@ -246,6 +246,7 @@ fn connection_info(info: &Info) -> ConnectionInfo {
         retransmits: u64::from(info.retransmits),
         probes: u64::from(info.probes),
         mss: u64::from(info.snd_mss),
+        pmtu: u64::from(info.pmtu),
         rcvmss: u64::from(info.rcv_mss),
         advmss: u64::from(info.advmss),
         cwnd_bytes: u64::from(info.cwnd),

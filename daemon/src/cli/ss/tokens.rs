@@ -22,6 +22,7 @@ pub(super) struct Tokens {
     rto_us: u64,
     backoff: u64,
     mss: u64,
+    pmtu: u64,
     rcvmss: u64,
     advmss: u64,
     cwnd_bytes: u64,
@@ -87,6 +88,7 @@ impl Tokens {
             write!(text, "rtt:{}/{} ", millis(self.rtt_us), millis(self.rttvar_us))?;
         }
         token(text, "mss", self.mss)?;
+        token(text, "pmtu", self.pmtu)?;
         token(text, "rcvmss", self.rcvmss)?;
         token(text, "advmss", self.advmss)?;
         token(text, "cwnd", self.cwnd_bytes.checked_div(self.mss).unwrap_or(0))?;
@@ -175,6 +177,7 @@ mod tests {
             retransmits: 1,
             probes: 1,
             mss: 1_000,
+            pmtu: 1_040,
             rcvmss: 536,
             advmss: 1_448,
             cwnd_bytes: 14_600,
@@ -205,8 +208,8 @@ mod tests {
         let tokens: Tokens = serde_json::from_value(told).unwrap();
         assert_eq!(
             tokens.to_string(),
-            "ts sack ecn cubic wscale:7,5 rto:400 backoff:1 rtt:20.000/1.125 mss:1000 rcvmss:536 \
-             advmss:1448 cwnd:14 ssthresh:2 bytes_sent:1 bytes_retrans:4 bytes_acked:2 \
+            "ts sack ecn cubic wscale:7,5 rto:400 backoff:1 rtt:20.000/1.125 mss:1000 pmtu:1040 \
+             rcvmss:536 advmss:1448 cwnd:14 ssthresh:2 bytes_sent:1 bytes_retrans:4 bytes_acked:2 \
              bytes_received:3 segs_out:5 segs_in:6 data_segs_out:7 data_segs_in:8 send 5840000bps \
              lastsnd:10 lastack:11 unacked:4 retrans:1/9 lost:2 sacked:1 dsack_dups:2 reordering:6 \
              notsent:77 minrtt:19.500 snd_wnd:64000 rcv_wnd:65535"
