@@ -18,7 +18,7 @@ fn the_window_of_a_syn_is_never_scaled() {
         +0.000 connect
         +0.000 >  S  0:0(0) win 65535 <mss 1460,sackOK,wscale 5>
         +0.010 <  S. 0:0(0) ack 1 win 1000 <mss 500,wscale 7>
-        +0.000 >  .  1:1(0) ack 1 win 32768
+        +0.000 >  .  1:1(0) ack 1 win 2048
         +0.000 write 2000
         +0.000 >  .  1:501(500) ack 1
         +0.000 >  .  501:1001(500) ack 1
@@ -59,7 +59,7 @@ fn a_listener_scales_if_the_syn_offers_it() {
         +0.000 <  S  0:0(0) <mss 1460,wscale 3>
         +0.000 >  S. 0:0(0) ack 1 win 65535 <mss 1460,wscale 5>
         +0.010 <  .  1:101(100) ack 1
-        +0.000 >  .  1:1(0) ack 101 win 32764       # 1048448
+        +0.000 >  .  1:1(0) ack 101 win 2045        # 65440
         ",
         );
 }

@@ -108,6 +108,7 @@ impl Stack {
     pub(super) fn settle(&mut self, index: u32) {
         self.note_path_mtu(index);
         self.recount(index);
+        self.charge(index);
         self.tell_owner(index);
         self.rearm(index);
         self.watch(index);
@@ -277,6 +278,7 @@ impl Stack {
         self.demux.remove(&entry.tuple, index);
         self.wheel.cancel(index);
         self.forget_the_gone();
+        self.discharge(index, &entry);
         *self.count_of(entry.counted) -= 1;
     }
 

@@ -59,6 +59,7 @@ mod errors;
 mod icmp;
 mod link;
 mod listener;
+mod memory;
 mod ports;
 mod receive;
 mod replies;
@@ -85,6 +86,7 @@ use self::destinations::Destinations;
 pub use self::errors::{ConnectError, ListenError, NoConnection, ReadError, WriteError};
 pub use self::listener::ListenerId;
 use self::listener::Listeners;
+use self::memory::Memory;
 use self::ports::Ports;
 use self::replies::Replies;
 use self::rest::{Body, Watched};
@@ -129,6 +131,7 @@ pub struct Stack {
     demux: Demux,
     /// What is known of the paths to peers.
     destinations: Destinations,
+    memory: Memory,
     listeners: Listeners,
     time_waits: TimeWaitTable,
     wheel: TimerWheel,
@@ -161,6 +164,7 @@ impl Stack {
             connections: Slots::new(),
             demux: Demux::new(secrets.demux),
             destinations: Destinations::new(secrets.demux),
+            memory: Memory::new(config.tcp.buffer_start),
             listeners: Listeners::default(),
             time_waits: TimeWaitTable::new(config.time_wait_max, secrets.demux),
             wheel: TimerWheel::new(),
@@ -332,6 +336,7 @@ impl Stack {
             let is_ready = entry.standing.is_in(Queue::Ready);
             assert!(in_time || is_ready, "{id:?} wants {wanted:?}, armed {armed:?}");
         }
+        self.assert_charged();
         let counted: usize = self.states.iter().sum();
         assert_eq!(counted, self.connections.len(), "each connection has one state");
         assert!(self.demux.len() <= self.connections.len(), "a tuple of nobody");

@@ -194,6 +194,11 @@ impl Stack {
             self.stats.listen_drops += 1;
             return;
         }
+        if !self.memory.admits_strangers() {
+            self.stats.syn_memory_drops += 1;
+            self.stats.listen_drops += 1;
+            return;
+        }
         if queues.syn_queue_is_full() || !has_room {
             self.stats.listen_drops += 1;
             return;

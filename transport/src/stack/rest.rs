@@ -111,11 +111,14 @@ impl Stack {
         self.watched.rest_after = quiet;
     }
 
-    /// The connection at `index`, made whole if it is at rest, and where it counts.
+    /// The connection at `index`, made whole if it is at rest and told what it may take, and where it
+    /// counts.
     pub(super) fn awake(&mut self, index: u32) -> Option<(&mut Connection, &mut Stats)> {
         self.wake(index);
+        let allowance = self.allowance_at(index);
         let entry = self.connections.at_mut(index)?;
         let connection = entry.body.live_mut().expect("made whole above");
+        connection.set_allowance(allowance);
         Some((connection, &mut self.stats))
     }
 
@@ -165,6 +168,7 @@ impl Stack {
             if let Some(entry) = self.connections.at_mut(index) {
                 entry.standing.leave(Queue::Watched);
             }
+            self.charge(index);
             self.learn_path(now, index);
             self.rest(index);
         }
@@ -201,6 +205,8 @@ impl Stack {
         let is_ready = entry.standing.is_in(Queue::Ready);
         let Some(connection) = entry.body.live().filter(|_| !is_ready) else { return false };
         let Some(dormant) = Dormant::of(connection, &self.config.tcp) else { return false };
+        self.uncharge(index);
+        let Some(entry) = self.connections.at_mut(index) else { return false };
         entry.body = Body::Dormant(dormant);
         entry.standing.leave(Queue::Watched);
         self.wheel.cancel(index);
@@ -219,6 +225,7 @@ impl Stack {
         if let Some(entry) = self.connections.at_mut(index) {
             entry.body = Body::Live(whole);
         }
+        self.charge(index);
         self.watch(index);
     }
 

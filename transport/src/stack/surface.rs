@@ -257,6 +257,7 @@ impl Stack {
         speaks_first: bool,
     ) -> Result<(), NoConnection> {
         self.held(id)?.begin_lease(speaks_first);
+        self.charge(id.index());
         Ok(())
     }
 
@@ -356,7 +357,7 @@ impl Stack {
     }
 
     /// The connection of `id`, awake, if the caller still holds it.
-    fn held(&mut self, id: ConnectionId) -> Result<&mut Connection, NoConnection> {
+    pub(super) fn held(&mut self, id: ConnectionId) -> Result<&mut Connection, NoConnection> {
         self.awake_if(id, |owner| owner == Owner::Holder)
     }
 

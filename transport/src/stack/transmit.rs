@@ -74,6 +74,7 @@ impl Stack {
             push_segment(batch, self.hop_limit, ends, &segment, &mut self.stats);
             left -= 1;
         }
+        self.charge(index);
         self.rearm(index);
         self.mark_ready(index);
     }

@@ -60,7 +60,7 @@ pub(super) enum Inserted {
 /// The ring and its ranges.
 #[derive(Debug)]
 pub(super) struct Assembler {
-    /// The ring's memory; its length is a power of two, or zero.
+    /// The ring's memory.
     ring: Box<[u8]>,
     /// First byte not read yet.
     read: u64,
@@ -100,13 +100,19 @@ impl Assembler {
         !self.early.is_empty()
     }
 
-    /// Memory held, in bytes.
-    pub(super) fn memory(&self) -> usize {
-        self.ring.len()
+    /// Bytes read so far.
+    pub(super) const fn bytes_read(&self) -> u64 {
+        self.read
     }
 
-    /// Puts `text` at `offset` bytes after the first byte missing.
-    pub(super) fn insert(&mut self, offset: u32, text: Text<'_>) -> Inserted {
+    /// Memory held, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.ring.len() + self.early.capacity() * size_of::<Range>()
+    }
+
+    /// Puts `text` at `offset` bytes after the first byte missing. The ring grows no further than to
+    /// `most` bytes for it, unless that is too little for what comes.
+    pub(super) fn insert(&mut self, offset: u32, text: Text<'_>, most: usize) -> Inserted {
         if text.is_empty() {
             return Inserted::InOrder(0);
         }
@@ -115,7 +121,7 @@ impl Assembler {
         if offset > 0 && !self.note_early(start, end) {
             return Inserted::Dropped;
         }
-        self.make_room(end);
+        self.make_room(end, most);
         self.write(start, text.head);
         self.write(start + u64::try_from(text.head.len()).expect("fits"), text.tail);
         if offset > 0 {
@@ -191,8 +197,10 @@ impl Assembler {
             if self.early.len() >= self.ranges_max(end) {
                 return false;
             }
-            // All at once: 1.5 KiB, and nothing is left to grow while segments come.
-            self.early.reserve_exact(RANGES_MAX - self.early.len());
+            // What ordinary loss needs, all at once: 1.5 KiB. Beyond it the list doubles.
+            if self.early.capacity() == 0 {
+                self.early.reserve_exact(RANGES_MIN);
+            }
             self.early.insert(first, joined);
         } else {
             for range in self.early.range(first..after) {
@@ -223,7 +231,7 @@ impl Assembler {
     }
 
     /// Makes the ring large enough to hold everything up to `end`.
-    fn make_room(&mut self, end: u64) {
+    fn make_room(&mut self, end: u64, most: usize) {
         let needed = length(self.read, end);
         self.peak = self.peak.max(needed);
         if needed <= self.ring.len() {
@@ -232,6 +240,7 @@ impl Assembler {
         let held_to = self.early.iter().map(|range| range.end).max().unwrap_or(self.next).min(end);
         let held = length(self.read, held_to.max(self.next)).min(self.ring.len());
         let grown = needed.max(self.expected).max(GROWTH_MIN).next_power_of_two();
+        let grown = grown.min(most).max(needed);
         let mut ring = vec![0; grown].into_boxed_slice();
         core::mem::swap(&mut ring, &mut self.ring);
         if !ring.is_empty() {
@@ -284,8 +293,8 @@ fn length(from: u64, to: u64) -> usize {
 
 /// Where a stream offset lies in a ring of `ring_len` bytes.
 fn place(offset: u64, ring_len: usize) -> usize {
-    let mask = u64::try_from(ring_len).expect("usize fits into 64 bits") - 1;
-    usize::try_from(offset & mask).expect("masked by the ring's length")
+    let ring_len = u64::try_from(ring_len).expect("usize fits into 64 bits");
+    usize::try_from(offset % ring_len).expect("below the ring's length")
 }
 
 /// The two halves of `count` bytes from `start` on in `ring`.

@@ -21,10 +21,15 @@ const PROBES_MIN: u8 = 2;
 /// up to a few hundred milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Most bytes received and not read yet; the window offered to the peer at most.
+    /// Most bytes received and not read yet, and the largest window offered to the peer. The buffer
+    /// grows up to it as the path needs it.
     pub receive_buffer: usize,
-    /// Most bytes written and not acknowledged yet.
+    /// Most bytes written and not acknowledged yet. The buffer grows up to it with the congestion
+    /// window.
     pub send_buffer: usize,
+    /// What each of the two begins with, if it may be so large. 64 KiB is what an unscaled window can
+    /// say, and what Linux offers in its SYN.
+    pub buffer_start: usize,
     /// Whether to offer window scaling: RFC 7323, section 2.
     pub window_scale: bool,
     /// Whether to offer selective acknowledgements: RFC 2018.
@@ -154,6 +159,7 @@ impl Default for Config {
         Self {
             receive_buffer: 256 << 10,
             send_buffer: 256 << 10,
+            buffer_start: 64 << 10,
             window_scale: true,
             sack: true,
             timestamps: true,
@@ -184,6 +190,7 @@ impl Config {
         Self {
             receive_buffer: self.receive_buffer.clamp(1, BUFFER_MAX),
             send_buffer: self.send_buffer.clamp(1, BUFFER_MAX),
+            buffer_start: self.buffer_start.clamp(1, BUFFER_MAX),
             delayed_ack: self.delayed_ack.min(DELAYED_ACK_MAX),
             keepalive: self.keepalive.map(Keepalive::bounded),
             ..self

@@ -28,6 +28,7 @@ use super::loss::Recovery;
 use super::output::Pending;
 use super::pmtu::PathMtu;
 use super::rcv::Rcv;
+use super::right_size::{Allowance, Round};
 use super::rtt::RttEstimator;
 use super::send_buffer::SendBuffer;
 use super::sequence_len;
@@ -52,6 +53,12 @@ pub struct Connection {
     pub(super) rcv: Rcv,
     pub(super) send_buffer: SendBuffer,
     pub(super) assembler: Assembler,
+    /// The round trip in which reading is measured.
+    pub(super) round: Round,
+    /// How much memory the buffers may take.
+    pub(super) allowance: Allowance,
+    /// Bytes for which a budget is charged, kept for whoever keeps the budget.
+    pub(crate) charged: usize,
     pub(super) rtt: RttEstimator,
     pub(super) congestion: CongestionWindow,
     pub(super) ecn: EcnState,
@@ -131,7 +138,7 @@ impl Connection {
 
     fn new(now: Instant, config: &Config, start: Start, state: State) -> Self {
         let config = config.bounded();
-        let capacity = sequence_len(config.receive_buffer);
+        let capacity = sequence_len(config.buffer_start.min(config.receive_buffer));
         Self {
             state,
             config,
@@ -139,8 +146,11 @@ impl Connection {
             passive: state == State::Listen,
             snd: Snd::new(start.isn, start.mss),
             rcv: Rcv::new(capacity, start.mss, config.receive_shift()),
-            send_buffer: SendBuffer::new(config.send_buffer),
+            send_buffer: SendBuffer::new(config.buffer_start, config.send_buffer),
             assembler: Assembler::new(),
+            round: Round::first(now),
+            allowance: Allowance::UNLIMITED,
+            charged: 0,
             rtt: RttEstimator::new(&config).after(start.path.rtt),
             congestion: CongestionWindow::new(&config, u32::from(start.mss), false),
             ecn: EcnState::new(),
@@ -362,12 +372,16 @@ impl Connection {
     /// If anything does not hold.
     pub fn assert_invariants(&self) {
         self.assembler.assert_invariants();
-        assert!(self.send_buffer.len() <= self.send_buffer.limit(), "send buffer over its limit");
+        let buffered = self.send_buffer.len();
+        assert!(buffered <= self.send_buffer.configured(), "send buffer over its limit");
         if !self.state.is_synchronized() {
             return;
         }
         self.snd.assert_invariants();
         self.rcv.assert_invariants();
+        let window = self.assembler.readable() + super::byte_len(self.rcv.wnd());
+        let largest = self.config.receive_buffer + (1 << self.rcv.shift);
+        assert!(window <= largest, "a window larger than the buffer may be");
         let idle_timer = !self.timers.is_armed(Timer::Retransmit);
         let out = self.snd.flight() > 0;
         assert!(!(out && idle_timer), "{}: something is out without a timer", self.state);

@@ -163,6 +163,7 @@ impl Dormant {
         let (mss, since) = (u32::from(it.snd.mss), it.last_active());
         it.congestion = CongestionWindow::restored(&it.config, mss, self.congestion, since);
         it.congestion.owe_cwr(self.cwr_due);
+        it.size_send_buffer();
         it.ecn = EcnState::restored(self.ecn);
         it.timestamps = self
             .timestamps

@@ -94,6 +94,10 @@ pub struct Info {
     pub sack: bool,
     /// Whether explicit congestion notification is in use.
     pub ecn: bool,
+    /// Size of the receive buffer as it is tuned now, in bytes (`tcpi_rcv_space`).
+    pub rcv_space: u32,
+    /// Size of the send buffer as it is tuned now, in bytes.
+    pub snd_space: usize,
     /// Memory held by the buffers, in bytes.
     pub buffers: usize,
 }
@@ -160,7 +164,9 @@ impl Connection {
             timestamps: self.timestamps.is_some(),
             sack: self.sack_permitted,
             ecn: self.ecn.is_agreed(),
-            buffers: self.send_buffer.memory() + self.assembler.memory(),
+            rcv_space: self.rcv.capacity,
+            snd_space: self.send_buffer.limit(),
+            buffers: self.memory(),
         }
     }
 }

@@ -32,10 +32,13 @@ impl Connection {
     /// # Errors
     ///
     /// [`ReadError`]: the connection is closed, not by the peer's FIN, and everything was read.
-    pub fn read(&mut self, _now: Instant, out: &mut [u8]) -> Result<Read, ReadError> {
+    pub fn read(&mut self, now: Instant, out: &mut [u8]) -> Result<Read, ReadError> {
+        let before = self.assembler.bytes_read();
         let count = self.assembler.read(out);
         if count > 0 {
             self.offer_room();
+            // What is gained by that is no news in a hurry: the peer has half of its window left.
+            self.size_receive_buffer(now, before);
             return Ok(Read::Bytes(count));
         }
         if self.assembler.readable() > 0 {

@@ -127,6 +127,11 @@ impl Scoreboard {
         }
     }
 
+    /// Memory held, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.sent.capacity() * size_of::<Sent>()
+    }
+
     /// Numbers reported by SACK: SACKd of RFC 6937.
     pub(super) const fn sacked(&self) -> u32 {
         self.sacked

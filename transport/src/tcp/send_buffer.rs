@@ -16,8 +16,12 @@ const GROWTH_MIN: usize = 2048;
 #[derive(Debug)]
 pub(super) struct SendBuffer {
     bytes: VecDeque<u8>,
-    /// Most bytes it may hold.
+    /// Most bytes it may hold as the path needs it; grows up to what is configured.
     limit: usize,
+    /// Most bytes it may ever hold.
+    configured: usize,
+    /// Most bytes it may hold for as long as memory is short.
+    most: usize,
     /// Most bytes held since it was last empty.
     peak: usize,
     /// The peak before that: what to reserve at once, rather than grow step by step.
@@ -27,9 +31,17 @@ pub(super) struct SendBuffer {
 }
 
 impl SendBuffer {
-    /// An empty ring without memory.
-    pub(super) const fn new(limit: usize) -> Self {
-        Self { bytes: VecDeque::new(), limit, peak: 0, expected: 0, last_released: None }
+    /// An empty ring without memory, for `start` bytes at first and `configured` at most.
+    pub(super) fn new(start: usize, configured: usize) -> Self {
+        Self {
+            bytes: VecDeque::new(),
+            limit: start.min(configured),
+            configured,
+            most: usize::MAX,
+            peak: 0,
+            expected: 0,
+            last_released: None,
+        }
     }
 
     /// Bytes held.
@@ -44,12 +56,30 @@ impl SendBuffer {
 
     /// Bytes that still fit.
     pub(super) fn room(&self) -> usize {
-        self.limit - self.bytes.len()
+        self.limit().saturating_sub(self.bytes.len())
     }
 
-    /// Most bytes it may hold.
-    pub(super) const fn limit(&self) -> usize {
-        self.limit
+    /// Bytes that it takes before it is full. It may hold more, if it was larger before.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.min(self.most)
+    }
+
+    /// Most bytes it ever holds.
+    pub(super) const fn configured(&self) -> usize {
+        self.configured
+    }
+
+    /// Grows the limit to `wanted` at least, as far as it may: in powers of two, so that the ring is
+    /// copied a few times in the life of a connection.
+    pub(super) fn grow_limit(&mut self, wanted: usize) {
+        if wanted > self.limit {
+            self.limit = wanted.next_power_of_two().min(self.configured);
+        }
+    }
+
+    /// Sets how many bytes memory allows.
+    pub(super) fn set_most(&mut self, most: usize) {
+        self.most = most;
     }
 
     /// Takes as many of `bytes` as fit, and says how many.
@@ -58,7 +88,7 @@ impl SendBuffer {
         let needed = self.bytes.len() + taken;
         if needed > self.bytes.capacity() {
             let wanted =
-                needed.max(self.expected).max(GROWTH_MIN).next_power_of_two().min(self.limit);
+                needed.max(self.expected).max(GROWTH_MIN).next_power_of_two().min(self.limit());
             self.bytes.reserve_exact(wanted.max(needed) - self.bytes.len());
         }
         self.bytes.extend(&bytes[..taken]);
@@ -123,7 +153,7 @@ mod tests {
 
     #[test]
     fn takes_what_fits_and_lends_it_across_the_seam() {
-        let mut buffer = SendBuffer::new(4096);
+        let mut buffer = SendBuffer::new(usize::MAX, 4096);
         let first: Vec<u8> = (0..=255).cycle().take(3000).collect();
         assert_eq!(buffer.push(&first), 3000);
         buffer.release(2500);
@@ -138,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_emptied_buffer_keeps_its_memory_until_it_is_given_back() {
-        let mut buffer = SendBuffer::new(1 << 20);
+        let mut buffer = SendBuffer::new(usize::MAX, 1 << 20);
         assert_eq!(buffer.memory(), 0);
         buffer.push(&[7; 100_000]);
         let memory = buffer.memory();
@@ -157,7 +187,7 @@ mod tests {
 
     #[test]
     fn memory_never_passes_the_limit() {
-        let mut buffer = SendBuffer::new(3000);
+        let mut buffer = SendBuffer::new(usize::MAX, 3000);
         for _ in 0..100 {
             buffer.push(&[1; 70]);
         }
@@ -166,8 +196,32 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_grows_in_powers_of_two_up_to_what_is_configured() {
+        let mut buffer = SendBuffer::new(1_000, 5_000);
+        for (wanted, limit) in [(1_000, 1_000), (1_001, 1_024), (10, 1_024), (3_000, 4_096)] {
+            buffer.grow_limit(wanted);
+            assert_eq!(buffer.limit(), limit, "{wanted}");
+        }
+        buffer.grow_limit(4_097);
+        assert_eq!((buffer.limit(), buffer.configured()), (5_000, 5_000));
+        assert_eq!(SendBuffer::new(1_000, 10).limit(), 10);
+    }
+
+    #[test]
+    fn a_buffer_that_memory_makes_small_keeps_what_it_holds() {
+        let mut buffer = SendBuffer::new(10_000, 10_000);
+        buffer.push(&[7; 8_000]);
+        buffer.set_most(5_000);
+        assert_eq!((buffer.room(), buffer.len()), (0, 8_000));
+        buffer.release(4_000);
+        assert_eq!(buffer.push(&[7; 8_000]), 1_000);
+        buffer.set_most(usize::MAX);
+        assert_eq!(buffer.room(), 5_000);
+    }
+
+    #[test]
     #[should_panic(expected = "never written")]
     fn releasing_more_than_was_written_is_a_broken_promise() {
-        SendBuffer::new(10).release(1);
+        SendBuffer::new(usize::MAX, 10).release(1);
     }
 }

@@ -95,6 +95,7 @@ impl Bottleneck {
         let mut tcp = tcp::Config {
             send_buffer: 16 << 20,
             receive_buffer: 16 << 20,
+            buffer_start: 16 << 20,
             timestamps: false,
             ..tcp::Config::default()
         };

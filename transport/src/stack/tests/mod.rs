@@ -3,6 +3,7 @@
 mod icmp;
 mod limits;
 mod listening;
+mod memory;
 mod paths;
 mod rest;
 mod time_waits;

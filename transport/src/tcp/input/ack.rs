@@ -100,6 +100,7 @@ impl Connection {
         if self.send_buffer.is_empty() && self.snd.flight() == 0 {
             self.events.raise(Mark::Acknowledged);
         }
+        self.size_send_buffer();
         // A third of the buffer: few wake-ups, and the path does not run dry meanwhile.
         if self.write_blocked && self.send_buffer.room() >= self.send_buffer.limit().div_ceil(3) {
             self.write_blocked = false;

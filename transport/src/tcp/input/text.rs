@@ -40,6 +40,7 @@ impl Connection {
                 self.acks.demand();
             }
             self.note_duplicate(seg, offset, sequence_len(text.len()));
+            self.note_round(now, seg);
             self.take_text(now, offset, text, stats);
         }
         self.note_fin(seg);
@@ -111,7 +112,8 @@ impl Connection {
         let len = sequence_len(text.len());
         let had_early = self.assembler.has_early();
         self.acks.note_arrival(now, self.config.delayed_ack);
-        match self.assembler.insert(offset, text) {
+        let most = self.promised();
+        match self.assembler.insert(offset, text, most) {
             Inserted::InOrder(bytes) => {
                 self.rcv.nxt += bytes;
                 self.figures.bytes_received += u64::from(bytes);

@@ -164,10 +164,10 @@ fn close_with_bytes_unread_resets() {
 fn close_sends_what_is_buffered_first() {
     let mut pair = Pair::established(Config::default(), Config::default(), 5);
     let now = pair.now;
-    assert_eq!(pair.client.connection.write(now, &bytes(0, 90_000)), Ok(90_000));
+    assert_eq!(pair.client.connection.write(now, &bytes(0, 60_000)), Ok(60_000));
     pair.client.connection.close(now);
     pair.run_for(SECOND);
-    assert_eq!(pair.server().received, bytes(0, 90_000));
+    assert_eq!(pair.server().received, bytes(0, 60_000));
     assert_eq!(pair.states(), (State::FinWait2, State::CloseWait));
 }
 

@@ -1,6 +1,7 @@
 //! Connections against each other, and one against a hand that writes its segments.
 
 mod blind;
+mod buffers;
 mod close;
 mod discards;
 mod handshake;
