@@ -1,11 +1,12 @@
-//! One direction of a bad network: a simulated link, before it losses that come in bursts and
-//! whole outages, which a link's own faults do not have.
+//! One direction of a bad network: a simulated link, before it losses that come in bursts, whole
+//! outages, and routers that mark packets as RFC 3168 has it, which a link's own faults do not have.
 
 use std::fmt;
 
 use wharf_transport::PacketBatch;
 use wharf_transport::device::simulated::{Chance, Faults, Link, RateLimit};
 use wharf_transport::time::{Duration, Instant};
+use wharf_transport::wire::checksum::checksum;
 
 use crate::dice::Dice;
 
@@ -37,6 +38,8 @@ pub struct Conditions {
     pub burst: Option<Burst>,
     /// Times without any network.
     pub outages: Vec<Outage>,
+    /// One in so many packets that may be marked is: congestion experienced.
+    pub marks: Option<u64>,
 }
 
 impl Conditions {
@@ -59,7 +62,8 @@ impl Conditions {
             .one_in(4)
             .then(|| Burst { apart: dice.spread(20, 1_000), length: dice.spread(2, 16) });
         let outages = if dice.one_in(8) { vec![draw_outage(dice)] } else { Vec::new() };
-        Self { link, burst, outages }
+        let marks = dice.one_in(3).then(|| dice.spread(2, 500));
+        Self { link, burst, outages, marks }
     }
 
     /// Whether a packet may arrive twice, or before one that left earlier.
@@ -91,8 +95,11 @@ impl Conditions {
             Faults { delay: Duration::from_millis(10), ..self.link },
         ];
         let with = links.into_iter().map(|link| Self { link, ..self.clone() });
-        let rest =
-            [Self { burst: None, ..self.clone() }, Self { outages: Vec::new(), ..self.clone() }];
+        let rest = [
+            Self { burst: None, ..self.clone() },
+            Self { outages: Vec::new(), ..self.clone() },
+            Self { marks: None, ..self.clone() },
+        ];
         with.chain(rest).filter(|other| other != self).collect()
     }
 }
@@ -120,6 +127,9 @@ impl fmt::Debug for Conditions {
         }
         if let Some(burst) = self.burst {
             write!(f, ", {burst:?}")?;
+        }
+        if let Some(marks) = self.marks {
+            write!(f, ", one of {marks} marked")?;
         }
         self.outages.iter().try_for_each(|outage| write!(f, ", {outage:?}"))
     }
@@ -151,6 +161,7 @@ fn draw_outage(dice: &mut Dice) -> Outage {
 pub struct Way {
     link: Link,
     burst: Option<Burst>,
+    marks: Option<u64>,
     outages: Vec<(Instant, Instant)>,
     in_bad_spell: bool,
     dice: Dice,
@@ -170,6 +181,7 @@ impl Way {
         Self {
             link: Link::new(conditions.link, dice.number()),
             burst: conditions.burst,
+            marks: conditions.marks,
             outages: outages.collect(),
             in_bad_spell: false,
             dice,
@@ -183,6 +195,10 @@ impl Way {
         let is_out = self.outages.iter().any(|(from, until)| *from <= now && now < *until);
         if is_lost || is_out {
             self.lost += 1;
+        } else if self.marks.is_some_and(|times| self.dice.one_in(times)) {
+            let mut packet = packet.to_vec();
+            mark(&mut packet);
+            self.link.handle_packet(now, &packet);
         } else {
             self.link.handle_packet(now, packet);
         }
@@ -227,9 +243,57 @@ impl Way {
     }
 }
 
+/// Marks a packet as a router does whose queue is long: RFC 3168, section 5. One that may not be
+/// marked stays as it is.
+fn mark(packet: &mut [u8]) {
+    let Some(&version) = packet.first() else { return };
+    let Some(class) = packet.get_mut(1) else { return };
+    let both = if version >> 4 == 4 { 0b11 } else { 0b11 << 4 };
+    if *class & both == 0 {
+        return;
+    }
+    *class |= both;
+    if version >> 4 != 4 {
+        return;
+    }
+    let length = usize::from(version & 0xf) * 4;
+    let Some(header) = packet.get_mut(..length) else { return };
+    if let Some(field) = header.get_mut(10..12) {
+        field.fill(0);
+    }
+    let sum = checksum(header).to_be_bytes();
+    if let Some(field) = header.get_mut(10..12) {
+        field.copy_from_slice(&sum);
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
+    use wharf_transport::wire::ip::{self, Ecn, Protocol};
+
     use super::*;
+
+    #[test]
+    fn what_may_be_marked_is_marked_and_stays_whole() {
+        let v4 = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+        let v6 = [1, 2].map(|last| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last]));
+        for [source, destination] in [v4, v6] {
+            let cases = [(Ecn::NotEct, Ecn::NotEct), (Ecn::Ect0, Ecn::Ce), (Ecn::Ect1, Ecn::Ce)];
+            for (before, after) in cases {
+                let mut packet = vec![0; 80];
+                let header = if source.is_ipv4() { 20 } else { 40 };
+                let len = packet.len() - header;
+                let protocol = Protocol::Tcp;
+                ip::emit_header(source, destination, protocol, 64, before, len, &mut packet);
+                mark(&mut packet);
+                assert_eq!(ip::parse(&packet).expect("whole").ecn, after);
+            }
+        }
+        mark(&mut []);
+        mark(&mut [0x4f, 2, 0]);
+    }
 
     fn lost(conditions: &Conditions, packets: u64) -> Vec<u64> {
         let mut way = Way::new(Instant::from_millis(1), conditions, 3);
@@ -245,7 +309,7 @@ mod tests {
     }
 
     fn perfect() -> Conditions {
-        Conditions { link: Faults::default(), burst: None, outages: Vec::new() }
+        Conditions { link: Faults::default(), burst: None, outages: Vec::new(), marks: None }
     }
 
     #[test]
@@ -272,7 +336,7 @@ mod tests {
             conditions = simpler;
             steps += 1;
         }
-        assert!(steps < 12);
+        assert!(steps < 13);
         let delay = Duration::from_millis(10);
         assert_eq!(conditions.link, Faults { delay, ..Faults::default() });
     }

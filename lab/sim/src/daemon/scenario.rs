@@ -1,6 +1,7 @@
 //! What happens in one run of a daemon, as plain data: drawn from a seed, made simpler by the
 //! shrinker, shown in a failure.
 
+use wharf_transport::tcp::Congestion;
 use wharf_transport::time::Duration;
 
 use crate::dice::Dice;
@@ -49,6 +50,12 @@ pub struct Settings {
     pub buffers: usize,
     /// Selective acknowledgements and timestamps.
     pub extensions: bool,
+    /// The algorithm of congestion control.
+    pub congestion: Congestion,
+    /// Explicit congestion notification.
+    pub ecn: bool,
+    /// All text is paced.
+    pub pacing: bool,
 }
 
 /// One client: a process with one session.
@@ -256,6 +263,9 @@ impl Settings {
             session_buffer: dice.pick(&[4_096, 65_536, 262_144]),
             buffers: dice.pick(&[16_384, 65_536, 1 << 20]),
             extensions: !dice.one_in(4),
+            congestion: dice.pick(&[Congestion::Cubic, Congestion::Reno]),
+            ecn: dice.one_in(2),
+            pacing: dice.one_in(4),
         }
     }
 
@@ -270,6 +280,9 @@ impl Settings {
             session_buffer: 262_144,
             buffers: 1 << 20,
             extensions: true,
+            congestion: Congestion::Cubic,
+            ecn: false,
+            pacing: false,
         }
     }
 }

@@ -64,7 +64,11 @@ pub(super) struct Servers {
 
 impl Servers {
     pub(super) fn new(manners: Upstreams, mut dice: Dice) -> Self {
-        let tcp = tcp::Config { time_wait: Duration::from_secs(600), ..tcp::Config::default() };
+        let tcp = tcp::Config {
+            time_wait: Duration::from_secs(600),
+            ecn: true,
+            ..tcp::Config::default()
+        };
         let config = Config {
             addresses: ADDRESSES.to_vec(),
             mtu: 1_500,

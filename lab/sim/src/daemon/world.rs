@@ -93,7 +93,7 @@ impl<'a> World<'a> {
     fn new(scenario: &'a Scenario, trace: &'a mut Trace) -> Self {
         let mut dice = Dice::new(scenario.seed ^ 0x5eed);
         let config = config(&scenario.settings);
-        let stack = Stack::new(stack_config(&scenario.settings, &config), secrets(&mut dice));
+        let stack = Stack::new(stack_config(scenario, &config), secrets(&mut dice));
         let now = Instant::from_nanos(1_000_000_000 + dice.below(1 << 44));
         let servers = Servers::new(scenario.upstreams.clone(), Dice::new(dice.number()));
         Self {
@@ -385,7 +385,8 @@ pub(super) fn config(settings: &Settings) -> Config {
     config
 }
 
-fn stack_config(settings: &Settings, config: &Config) -> stack::Config {
+fn stack_config(scenario: &Scenario, config: &Config) -> stack::Config {
+    let (settings, [resolution, _]) = (&scenario.settings, scenario.resolutions);
     stack::Config {
         addresses: vec![IpAddr::from([10, 213, 0, 2])],
         mtu: 1_500,
@@ -397,6 +398,10 @@ fn stack_config(settings: &Settings, config: &Config) -> stack::Config {
             receive_buffer: settings.buffers,
             sack: settings.extensions,
             timestamps: settings.extensions,
+            congestion: settings.congestion,
+            ecn: settings.ecn,
+            pacing: settings.pacing,
+            clock_resolution: resolution,
             ..tcp::Config::default()
         },
     }

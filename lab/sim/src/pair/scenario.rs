@@ -1,7 +1,7 @@
 //! What happens in one run of two stacks, as plain data: drawn from a seed, made simpler by the
 //! shrinker, shown in a failure.
 
-use wharf_transport::tcp::{self, Keepalive};
+use wharf_transport::tcp::{self, Congestion, Keepalive};
 use wharf_transport::time::Duration;
 
 use crate::dice::Dice;
@@ -126,10 +126,11 @@ impl Scenario {
 
 impl Host {
     fn draw(dice: &mut Dice) -> Self {
+        let resolution = dice.duration(Duration::from_micros(1), Duration::from_millis(15));
         Self {
             mtu: dice.pick(&[1_500, 1_500, 1_500, 1_280, 1_400, 9_000]),
-            resolution: dice.duration(Duration::from_micros(1), Duration::from_millis(15)),
-            tcp: draw_tcp(dice),
+            resolution,
+            tcp: tcp::Config { clock_resolution: resolution, ..draw_tcp(dice) },
         }
     }
 
@@ -139,10 +140,12 @@ impl Host {
 
     fn simpler(&self) -> Vec<Self> {
         let Self { mtu, resolution, tcp } = Self::plain();
+        let plain = tcp::Config { clock_resolution: self.resolution, ..tcp };
+        let fine = tcp::Config { clock_resolution: resolution, ..self.tcp };
         vec![
             Self { mtu, ..self.clone() },
-            Self { resolution, ..self.clone() },
-            Self { tcp, ..self.clone() },
+            Self { resolution, tcp: fine, ..self.clone() },
+            Self { tcp: plain, ..self.clone() },
         ]
     }
 }
@@ -167,6 +170,10 @@ fn draw_tcp(dice: &mut Dice) -> tcp::Config {
         timestamps: !dice.one_in(4),
         nagle: dice.one_in(4),
         keepalive: dice.one_in(4).then_some(keepalive),
+        congestion: dice.pick(&[Congestion::Cubic, Congestion::Reno]),
+        ecn: dice.one_in(2),
+        pacing: dice.one_in(4),
+        delayed_ack: dice.duration(Duration::from_millis(1), Duration::from_millis(40)),
         ..base_tcp()
     }
 }
