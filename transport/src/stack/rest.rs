@@ -143,6 +143,12 @@ impl Stack {
         let Some(entry) = self.connections.at_mut(index) else { return };
         let Some(connection) = entry.body.live() else { return };
         let due = connection.last_active().max(now) + rest_after;
+        // It was looked at when it had been quiet, and nothing but its owner's looking has happened
+        // since: only what lets it rest counts, or it would be looked at for ever.
+        let was_quiet = connection.last_active() + rest_after <= now;
+        if was_quiet && Dormant::of(connection, &self.config.tcp).is_none() {
+            return;
+        }
         if !entry.standing.join(Queue::Watched) {
             return;
         }
