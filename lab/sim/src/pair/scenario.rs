@@ -8,6 +8,12 @@ use crate::dice::Dice;
 use crate::plant::Plant;
 use crate::way::Conditions;
 
+/// What a stack does unless it is told otherwise.
+const REST_AFTER: Duration = Duration::from_secs(1);
+
+/// Between any two segments that are not of one burst: whatever can be put to rest is.
+const REST_AT_ONCE: Duration = Duration::from_micros(10);
+
 /// Most connections of one run.
 const CONNECTIONS_MAX: u64 = 3;
 
@@ -35,6 +41,8 @@ pub struct Host {
     pub mtu: u16,
     /// How coarse its clock is.
     pub resolution: Duration,
+    /// How long a connection is quiet before it rests.
+    pub rest_after: Duration,
     /// TCP of all its connections.
     pub tcp: tcp::Config,
 }
@@ -130,20 +138,27 @@ impl Host {
         Self {
             mtu: dice.pick(&[1_500, 1_500, 1_500, 1_280, 1_400, 9_000]),
             resolution,
+            rest_after: dice.pick(&[REST_AFTER, Duration::from_millis(50), REST_AT_ONCE]),
             tcp: tcp::Config { clock_resolution: resolution, ..draw_tcp(dice) },
         }
     }
 
     fn plain() -> Self {
-        Self { mtu: 1_500, resolution: Duration::from_micros(1), tcp: base_tcp() }
+        Self {
+            mtu: 1_500,
+            resolution: Duration::from_micros(1),
+            rest_after: REST_AFTER,
+            tcp: base_tcp(),
+        }
     }
 
     fn simpler(&self) -> Vec<Self> {
-        let Self { mtu, resolution, tcp } = Self::plain();
+        let Self { mtu, resolution, rest_after, tcp } = Self::plain();
         let plain = tcp::Config { clock_resolution: self.resolution, ..tcp };
         let fine = tcp::Config { clock_resolution: resolution, ..self.tcp };
         vec![
             Self { mtu, ..self.clone() },
+            Self { rest_after, ..self.clone() },
             Self { resolution, tcp: fine, ..self.clone() },
             Self { tcp: plain, ..self.clone() },
         ]

@@ -348,5 +348,7 @@ fn stack(host: &Host, address: IpAddr, dice: &mut Dice) -> Stack {
     };
     let mut bytes = [0; Secrets::LEN];
     bytes.fill_with(|| dice.number().to_le_bytes()[0]);
-    Stack::new(config, Secrets::from_bytes(&bytes))
+    let mut stack = Stack::new(config, Secrets::from_bytes(&bytes));
+    stack.set_rest_after(host.rest_after);
+    stack
 }
