@@ -402,7 +402,18 @@ impl World {
             let took = self.now.since(Instant::from_millis(1));
             assert!(took < CELL_MAX, "it never ends; smoltcp is {}", self.smoltcp.state());
         }
-        panic!("too many steps");
+        let [ours, theirs, links] = [
+            self.stack.poll_timeout(),
+            self.smoltcp.poll_timeout(self.now),
+            self.links.iter().filter_map(Link::poll_timeout).min(),
+        ];
+        let info = self.end.as_ref().map(|end| self.stack.info(self.now, end.id));
+        panic!(
+            "too many steps at {:?}: we wait for {ours:?}, smoltcp, which is {}, for {theirs:?}, the \
+             network for {links:?}; {info:#?}",
+            self.now,
+            self.smoltcp.state()
+        );
     }
 
     fn turn(&mut self) {
