@@ -14,7 +14,7 @@
 
 use core::num::NonZeroU16;
 
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 use super::config::{Config, Start};
@@ -30,6 +30,9 @@ use super::rtt::Measured;
 use super::state::State;
 use super::timers::Timer;
 use super::timestamps::TimestampState;
+
+/// What a byte counts time in, up to eight minutes.
+const UNVALIDATED_UNIT: Duration = Duration::from_secs(2);
 
 /// What is kept of a connection at rest.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +73,10 @@ pub struct Dormant {
     rcv_mss: u16,
     /// Degree of reordering in segments, if it or earlier ones have seen any.
     reordering: Option<NonZeroU16>,
-    snd_shift: u8,
-    rcv_shift: u8,
+    /// Shifts of the windows, four bits each: the peer's above ours.
+    shifts: u8,
+    /// How long cwnd had not been validated when text last went, in [`UNVALIDATED_UNIT`]s.
+    unvalidated: u8,
     /// The byte acknowledged last: what a repeat sends.
     last_released: Option<u8>,
     timestamps: bool,
@@ -124,8 +129,8 @@ impl Dormant {
             snd_mss_max: it.path_mtu.ceiling(),
             rcv_mss: it.start.mss,
             reordering: it.recovery.rack.degree_known().and_then(NonZeroU16::new),
-            snd_shift: it.snd.shift,
-            rcv_shift: it.rcv.shift,
+            shifts: it.snd.shift << 4 | it.rcv.shift,
+            unvalidated: unvalidated_units(it),
             last_released: it.send_buffer.last_released().and_then(|byte| byte.first().copied()),
             timestamps: it.timestamps.is_some(),
             cwr_due: it.congestion.cwr_due(),
@@ -160,7 +165,8 @@ impl Dormant {
         self.wake_sequence_spaces(it);
         it.rtt = it.rtt.resumed(self.heard_at, self.rtt);
         it.snd.mss = it.path_mtu.begin(self.snd_mss_max, it.start.path.pmtu);
-        let (mss, since) = (u32::from(it.snd.mss), it.last_active());
+        let mss = u32::from(it.snd.mss);
+        let since = it.last_active() - UNVALIDATED_UNIT * u32::from(self.unvalidated);
         it.congestion = CongestionWindow::restored(&it.config, mss, self.congestion, since);
         it.congestion.owe_cwr(self.cwr_due);
         it.size_send_buffer();
@@ -170,7 +176,7 @@ impl Dormant {
             .then(|| TimestampState::new(self.heard_at, timestamp_offset, self.ts_recent));
         it.sack_permitted = self.sack_permitted;
         // Agreed on shifts of zero both ways scale nothing.
-        it.scaling = self.snd_shift > 0 || self.rcv_shift > 0;
+        it.scaling = self.shifts > 0;
         it.acks.last_sent = self.rcv_nxt;
         it.lease = Lease::at_rest(
             (self.snd_una, self.bytes_acked),
@@ -213,9 +219,9 @@ impl Dormant {
         snd.on_syn_acked();
         (snd.nxt, snd.max) = (self.snd_una, self.snd_una);
         snd.set_window(self.snd_wl1, self.snd_una, self.snd_wnd);
-        (snd.max_wnd, snd.shift) = (self.max_snd_wnd, self.snd_shift);
+        (snd.max_wnd, snd.shift) = (self.max_snd_wnd, self.shifts >> 4);
         (rcv.irs, rcv.nxt, rcv.edge) = (self.rcv_nxt - 1, self.rcv_nxt, self.rcv_edge);
-        (rcv.capacity, rcv.shift) = (self.rcv_capacity, self.rcv_shift);
+        (rcv.capacity, rcv.shift) = (self.rcv_capacity, self.shifts & 0xf);
         send_buffer.remember_released(self.last_released);
         (*heard_at, *text_sent_at) = (self.heard_at, self.text_sent_at);
     }
@@ -261,6 +267,13 @@ impl Connection {
         let is_well = self.probes == 0 && self.persist_backoff == 0 && !self.soft_error;
         is_settled && is_silent && is_told && is_well
     }
+}
+
+/// How long cwnd has not been validated, in units; a window is halved every five minutes of it, so
+/// what does not fit into the byte counts for one halving and a half.
+fn unvalidated_units(connection: &Connection) -> u8 {
+    let unvalidated = connection.congestion.unvalidated_for(connection.last_active());
+    u8::try_from(unvalidated.as_secs() / UNVALIDATED_UNIT.as_secs()).unwrap_or(u8::MAX)
 }
 
 /// A count in the width that the kernel's tcp_info gives it; it stops at the largest.

@@ -89,8 +89,8 @@ fn unsent_bytes_that_the_window_holds() {
             a < 1 LEASED new
             pool: leased 1
         u1 stops reading
-        a > 1 DATA x60000; 1 DATA x60000; 1 DATA x60000; 1 DATA x60000; 1 DATA x60000
-        a > 1 RELEASE reusable rx=0 tx=300004
+        a > 1 DATA x60000; 1 DATA x60000
+        a > 1 RELEASE reusable rx=0 tx=120004
             u1 < RST
             a < 1 RELEASED closed unsent_bytes
             closed unsent_bytes

@@ -160,8 +160,8 @@ impl CongestionWindow {
         }
     }
 
-    /// The window of a connection that has been at rest since `since`: kept, and not validated (RFC
-    /// 7661, section 4.3). Congestion avoidance begins anew, from where the window is.
+    /// The window of a connection that was at rest, not validated since `since`: kept (RFC 7661,
+    /// section 4.3). Congestion avoidance begins anew, from where the window is.
     pub(in crate::tcp) fn restored(
         config: &Config,
         mss: u32,
@@ -177,6 +177,11 @@ impl CongestionWindow {
             window.controller.on_slow_start_exit(window.window());
         }
         window
+    }
+
+    /// For how long, up to `now`, cwnd has not been validated.
+    pub(in crate::tcp) fn unvalidated_for(&self, now: Instant) -> Duration {
+        self.validation.off_for(now)
     }
 
     /// What a connection at rest keeps.

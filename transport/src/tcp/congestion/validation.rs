@@ -60,6 +60,11 @@ impl Validation {
         Self { acked: 0, round_end: None, samples, part_began, acked_at: since, since: Some(since) }
     }
 
+    /// For how long, up to `now`, cwnd has not been validated.
+    pub(super) fn off_for(&self, now: Instant) -> Duration {
+        self.since.map_or(Duration::ZERO, |since| now.since(since))
+    }
+
     /// Whether cwnd is not validated.
     pub(super) const fn is_off(&self) -> bool {
         self.since.is_some()
