@@ -175,7 +175,8 @@ fn make_shard(config: &Config) -> Result<Shard, io::Error> {
     let numbers = u128::from_le_bytes(numbers);
     let (instance, seed) = ((numbers >> 64) & u128::from(u64::MAX), numbers & u128::from(u64::MAX));
     let half = |number| u64::try_from(number).expect("masked to 64 bits");
-    let stack = Stack::new(stack_config(config), Secrets::from_bytes(&secrets));
+    let mut stack = Stack::new(stack_config(config), Secrets::from_bytes(&secrets));
+    stack.set_memory_limits(config.transport.memory_limit, config.transport.memory_per_uid);
     Ok(Shard::new(config, stack, half(instance), half(seed)))
 }
 

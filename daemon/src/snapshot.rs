@@ -66,10 +66,23 @@ pub struct Snapshot {
     pub clients: ClientCounts,
     /// Bytes of memory by kind, such as `send_buffers`, `receive_buffers`, `sessions`.
     pub memory_bytes: Counts,
+    /// What TCP's buffers hold, and may.
+    pub tcp_memory: TcpMemory,
     /// How late turns of the event loop began ([`LAG_BOUNDS_US`]).
     pub event_loop_lag: Distribution,
     /// True once the shard drains: no new lease is granted.
     pub draining: bool,
+}
+
+/// Memory of TCP's buffers, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TcpMemory {
+    /// What counts against the limit: what is held, and promised beyond a buffer's beginning.
+    pub used: u64,
+    /// `transport.memory_limit`.
+    pub limit: u64,
+    /// `transport.memory_per_uid`.
+    pub limit_per_uid: u64,
 }
 
 /// What went through the device, both ways.

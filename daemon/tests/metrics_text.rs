@@ -14,7 +14,8 @@ use wharfd::metrics::render;
 use wharfd::metrics::view::{ControlRefused, OTHER, ProcessFacts};
 use wharfd::snapshot::{
     CONNECT_BOUNDS_US, ClientCounts, DeviceCounts, Distribution, HOLD_BOUNDS_US, LAG_BOUNDS_US,
-    PoolCounts, RouteConnections, RouteCounts, Snapshot, TCP_STATES, UidCounts, WAIT_BOUNDS_US,
+    PoolCounts, RouteConnections, RouteCounts, Snapshot, TCP_STATES, TcpMemory, UidCounts,
+    WAIT_BOUNDS_US,
 };
 
 /// POOL.md, section 4: 200 routes of at most 45 series stay below 10 000.
@@ -89,6 +90,7 @@ fn snapshot(routes: Vec<RouteCounts>) -> Snapshot {
             protocol_errors: vec![("protocol_violation", 0)],
         },
         memory_bytes: vec![("receive_buffers", 0), ("send_buffers", 65_536)],
+        tcp_memory: TcpMemory { used: 70_000, limit: 512 << 20, limit_per_uid: 128 << 20 },
         event_loop_lag: Distribution::new(LAG_BOUNDS_US),
         draining: false,
     }

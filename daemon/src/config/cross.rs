@@ -36,6 +36,7 @@ const BOUNDS: &[Bound] = &[
     bound("pool.max_waiters_per_client", "pool.max_waiters_per_route"),
     bound("pool.idle_timeout", "pool.max_lifetime"),
     bound("control.max_sessions_per_uid", "control.max_sessions"),
+    bound("transport.memory_per_uid", "transport.memory_limit"),
     // The pool opens what the stack must hold, whoever set which.
     Bound { inner: "pool.max_total", outer: "transport.connections_max", both_ways: true },
 ];

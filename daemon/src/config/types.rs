@@ -98,6 +98,12 @@ pub struct Transport {
     /// Most bytes that one connection buffers for its reader; the largest window it offers.
     #[serde(deserialize_with = "decode::size")]
     pub receive_buffer: usize,
+    /// Most bytes that the buffers of all connections hold beyond what each begins with.
+    #[serde(deserialize_with = "decode::size")]
+    pub memory_limit: usize,
+    /// Most bytes of that for the leases of one user.
+    #[serde(deserialize_with = "decode::size")]
+    pub memory_per_uid: usize,
 }
 
 impl Default for Transport {
@@ -124,8 +130,10 @@ impl Default for Transport {
             rto_min: Duration::from_millis(200),
             keepalive: None,
             user_timeout: None,
-            send_buffer: 1 << 20,
-            receive_buffer: 1 << 20,
+            send_buffer: 16 << 20,
+            receive_buffer: 16 << 20,
+            memory_limit: 512 << 20,
+            memory_per_uid: 128 << 20,
         }
     }
 }

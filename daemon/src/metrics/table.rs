@@ -271,6 +271,21 @@ pub const TABLE: &[Metric] = &[
         |view, sink| counts(&view.snapshot.clients.protocol_errors, sink),
     ),
     // The process.
+    gauge(
+        "tcp_memory_bytes",
+        "Memory that the buffers of connections hold or have promised.",
+        &[],
+        |view, sink| sink(&[], level(view.snapshot.tcp_memory.used)),
+    ),
+    gauge(
+        "tcp_memory_limit_bytes",
+        "Most of that, of all and of one user.",
+        &["of"],
+        |view, sink| {
+            sink(&["all"], level(view.snapshot.tcp_memory.limit));
+            sink(&["uid"], level(view.snapshot.tcp_memory.limit_per_uid));
+        },
+    ),
     gauge("memory_bytes", "Memory in use, by kind.", &["kind"], |view, sink| {
         for (kind, bytes) in &view.snapshot.memory_bytes {
             sink(&[kind], level(*bytes));

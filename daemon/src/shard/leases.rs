@@ -18,6 +18,9 @@ use super::release::{Claim, Totals, judge, judge_unused};
 use super::session::{ActiveLease, Held, LeasePhase, Peer, SessionId};
 use super::{Notice, Shard, bridge, instant, tokens};
 
+/// Whose account the buffers of a connection without lease count to.
+const NOBODY: u32 = 0;
+
 impl Shard {
     /// A waiter has its lease.
     pub(super) fn granted(&mut self, now: Now, waiter: WaiterId, grant: &Grant<ConnectionId>) {
@@ -41,6 +44,8 @@ impl Shard {
     pub(super) fn begin(&mut self, now: Now, id: SessionId, grant: &Grant<ConnectionId>) {
         let connection = grant.connection;
         self.connections.hand_over(now.monotonic, connection, Role::Leased(id));
+        let uid = self.sessions.get(id).map(|session| session.peer.uid);
+        let _gone = self.stack.set_account(connection, uid.map_or(NOBODY, account));
         // On a connection that was used before, the client speaks first (DESIGN.md, section 6.4).
         // One that died in this very turn says so with its next event.
         let _gone = self.stack.begin_lease(connection, grant.uses > 0);
@@ -177,6 +182,8 @@ impl Shard {
         condition: Condition,
     ) -> (Ended, Option<&'static str>) {
         self.connections.hand_over(now.monotonic, held.connection, Role::Pooled);
+        // One that is gone has no memory.
+        let _gone = self.stack.set_account(held.connection, NOBODY);
         match self.pool.release(now, held.lease, condition) {
             Ok(PoolReleased::Kept) => (Ended::Kept, None),
             Ok(PoolReleased::Settling) => (Ended::Settling, None),
@@ -355,4 +362,10 @@ impl Loss {
 /// What a grant gives into a session's hands.
 pub(super) fn held(now: Now, grant: &Grant<ConnectionId>) -> Held {
     Held { lease: grant.lease, connection: grant.connection, since: now.monotonic }
+}
+
+/// The account of a user's buffers. Numbers of users begin with 0, which is nobody's account, and
+/// end before `u32::MAX`, which is no user.
+fn account(uid: u32) -> u32 {
+    uid.wrapping_add(1)
 }

@@ -16,7 +16,8 @@ use super::connections::Role;
 use super::{Shard, instant};
 use crate::snapshot::{
     CONNECT_BOUNDS_US, ClientCounts, ConnectionInfo, ConnectionRow, Counts, Distribution,
-    HOLD_BOUNDS_US, PoolCounts, RouteConnections, RouteCounts, Snapshot, UidCounts, WAIT_BOUNDS_US,
+    HOLD_BOUNDS_US, PoolCounts, RouteConnections, RouteCounts, Snapshot, TcpMemory, UidCounts,
+    WAIT_BOUNDS_US,
 };
 
 impl Shard {
@@ -34,6 +35,7 @@ impl Shard {
             pool: self.pool_counts(),
             clients: self.client_counts(),
             memory_bytes: vec![("session_buffers", self.session_bytes())],
+            tcp_memory: self.tcp_memory(),
             draining: self.draining.is_some(),
             ..Snapshot::default()
         }
@@ -133,6 +135,15 @@ impl Shard {
         ClientCounts {
             by_uid: by_uid.into_values().collect(),
             protocol_errors: refused.map(|(token, count)| (token.token(), count)).collect(),
+        }
+    }
+
+    fn tcp_memory(&self) -> TcpMemory {
+        let (limit, limit_per_uid) = self.stack.memory_limits();
+        TcpMemory {
+            used: self.stack.memory_used() as u64,
+            limit: limit as u64,
+            limit_per_uid: limit_per_uid as u64,
         }
     }
 

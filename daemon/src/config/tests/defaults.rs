@@ -27,6 +27,8 @@ const OTHER: &[(&str, &str)] = &[
     ("transport.user_timeout", "\"1min 30s\""),
     ("transport.send_buffer", "\"64KiB\""),
     ("transport.receive_buffer", "\"4MiB\""),
+    ("transport.memory_limit", "\"2GiB\""),
+    ("transport.memory_per_uid", "\"64MiB\""),
     ("pool.max_total", "1000"),
     ("pool.max_waiters_total", "9000"),
     ("pool.max_connecting_total", "9"),

@@ -6,7 +6,7 @@ const ROUTES: &str = "[[route]]\nmatch = \"http://a\"\n[[route]]\nmatch = \"http
 
 #[test]
 fn same_values_from_other_places_are_no_change() {
-    let old = load("[pool]\nmax_lifetime = \"600s\"\n[transport]\nsend_buffer = \"1024KiB\"");
+    let old = load("[pool]\nmax_lifetime = \"600s\"\n[transport]\nsend_buffer = \"16384KiB\"");
     let (kept, changes) = old.reload(&load("\n[pool]\nmax_total = 16384")).unwrap();
     assert!(changes.is_empty(), "{changes:?}");
     assert_eq!(kept.config, old.config);

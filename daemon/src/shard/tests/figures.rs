@@ -132,3 +132,30 @@ fn every_connection_has_a_row_that_names_its_holder() {
     assert_eq!(shown, expected);
     assert!(rows.iter().all(|row| row.age_ms == 50 || row.pool_state == Some("connecting")));
 }
+
+#[test]
+fn the_memory_of_a_lease_is_its_users() {
+    let mut world = World::with(|_| {});
+    let mut orders = |orders: &[&str]| {
+        for order in orders {
+            world.order(order);
+            world.run();
+        }
+        // Nobody's account is 0, so a user's is one more than the user's number.
+        [0, 1_000 + 1, 1_001 + 1].map(|account| world.shard.stack.memory_used_by(account))
+    };
+    let leased = orders(&[
+        "a connects uid=1000",
+        "b connects uid=1001",
+        "a > HELLO; 1 LEASE route=web; 1 DATA \"ping\"",
+        "u1 stops reading",
+        "a > 1 DATA x60000; 1 DATA x60000",
+        "b > HELLO; 1 LEASE route=web; 1 DATA \"ping\"",
+    ]);
+    assert!(leased[1] > 50_000, "{leased:?}");
+    assert!(leased[2] > 0 && leased[2] < 10_000, "{leased:?}");
+    let released = orders(&["a > 1 RELEASE discard", "b > 1 RELEASE reusable rx=0 tx=4"]);
+    assert_eq!(released[1..], [0, 0]);
+    let snapshot = world.shard.snapshot(world.now);
+    assert_eq!(snapshot.tcp_memory.used, world.shard.stack.memory_used() as u64);
+}

@@ -232,7 +232,7 @@ fn closing_a_listener_resets_what_nobody_accepted() {
     assert_eq!(pair.server.connections_in(State::Listen), 0);
 }
 
-#[test]
+#[test] // TCP.md, section 3: buffers per SYN
 fn a_syn_costs_no_buffers() {
     let mut pair = Pair::new();
     pair.server.listen(server_address(true), 50).unwrap();
