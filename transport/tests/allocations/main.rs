@@ -182,7 +182,6 @@ impl Exchanges {
 }
 
 /// Runs `applications` to warm up, then again, and holds that the second time allocates nothing.
-#[expect(clippy::print_stdout, reason = "the figures are what the test is read for")]
 fn assert_steady(
     name: &str,
     world: &mut World,
