@@ -28,7 +28,7 @@ pub struct Held {
     pub connections: usize,
     /// When each was just answered.
     pub answered: Heap,
-    /// After [`REST`].
+    /// After ten virtual seconds of rest.
     pub idle: Heap,
     /// Most at once during the set-up.
     pub peak: u64,

@@ -2,7 +2,7 @@
 //!
 //! Both TCPs send to the same receiver through the same network, which loses the same packets by
 //! their index: round trips of 1, 20 and 100 ms, losses of 0, 0.1, 1 and 3 %, CUBIC on both, no
-//! segmentation offload. [`run`](mod@run) is one transfer, [`measure`] the rounds of a cell.
+//! segmentation offload. `run` is one transfer, [`measure`] the rounds of a cell.
 
 mod cell;
 mod ends;
