@@ -34,7 +34,7 @@ pub struct PathRecord {
     pub ssthresh: Option<u32>,
     /// Degree of reordering in segments, if there was any.
     pub reordering: Option<u16>,
-    /// Path MTU in bytes, if it is less than the device's: [`super::pmtu`]. The stack hears of it as
+    /// Path MTU in bytes, if it is less than the device's: `tcp::pmtu`. The stack hears of it as
     /// soon as it is found, so that it counts for all connections to the place at once; in the record
     /// of a connection it is absent.
     pub pmtu: Option<KnownMtu>,
