@@ -7,7 +7,7 @@
 //!
 //! Tuples are in part what outsiders choose (their address and port towards a listener), so the hash
 //! is keyed: nobody can aim at one bucket. Finding costs the same whatever the number of
-//! connections: there are [`BUCKETS_EACH`] buckets for each.
+//! connections: there is a bucket for each.
 //!
 //! Room is kept once it was needed, as that of the connections is.
 
@@ -15,10 +15,6 @@ use super::chunks::Chunks;
 use super::link::Link;
 use super::secrets::{keyed_hash, low_half};
 use super::tuple::FourTuple;
-
-/// Buckets for each connection. Linear hashing leaves some buckets twice as full as others; with two
-/// for each, hardly any chain has more than two links.
-const BUCKETS_EACH: usize = 2;
 
 /// Buckets of an empty table: a power of two.
 const BUCKETS_MIN: u32 = 64;
@@ -31,8 +27,8 @@ struct Node {
     next: Link,
 }
 
-/// What a connection costs here: its node and its buckets.
-const _: () = assert!(size_of::<Node>() + BUCKETS_EACH * size_of::<Link>() <= 24);
+/// What a connection costs here: its node and a bucket.
+const _: () = assert!(size_of::<Node>() + size_of::<Link>() <= 24);
 
 /// Connections by tuple.
 #[derive(Debug)]
@@ -80,7 +76,7 @@ impl Demux {
         let hash = self.hash(tuple);
         self.push(number, hash);
         self.len += 1;
-        if self.len * BUCKETS_EACH > usize::try_from(self.buckets).expect("an index fits") {
+        if self.len > usize::try_from(self.buckets).expect("an index fits") {
             self.split();
         }
     }
