@@ -213,3 +213,20 @@ fn an_owner_that_calls_again_and_again_does_not_keep_the_stack_turning() {
         assert_eq!(pair.client.poll_timeout(), Some(pair.now + SECOND));
     }
 }
+
+#[test]
+fn a_connection_that_cannot_rest_is_looked_at_once() {
+    let mut pair = Pair::new();
+    let listener = pair.server.listen(server_address(true), 4).unwrap();
+    let (near, far) = served(&mut pair, listener, true);
+    pair.server.finish(pair.now, far).unwrap();
+    pair.exchange();
+    events(&mut pair.client);
+    pair.wait(5 * SECOND);
+    assert_eq!(resting(&pair.client), 0, "the peer has finished");
+    for _ in 0..3 {
+        assert_eq!(pair.client.read(pair.now, near, &mut [0; 8]), Ok(Read::Eof));
+        packets_of(&mut pair.client, pair.now);
+        assert_eq!(pair.client.poll_timeout(), None, "nothing but its owner's looking happens");
+    }
+}
