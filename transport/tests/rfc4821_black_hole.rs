@@ -21,24 +21,27 @@ fn info(run: &Run<'_>) -> Info {
 }
 
 #[test] // section 7.7: search_low of section 7.2, then the least
-fn large_segments_that_time_out_again_and_again_are_cut_smaller() {
+fn where_small_segments_pass_and_large_ones_never_do_they_are_cut_smaller() {
     plain().family(true).run_then(
         "
         +0.000 write 2920
         +0.000 >  .  1:1461(1460) ack 1
         +0.000 >  P. 1461:2921(1460) ack 1
         +0.200 >  .  1:1461(1460) ack 1
-        +0.400 >  .  1:985(984) ack 1             # 1024
+        +0.400 >  .  1:985(984) ack 1             # 1024, the first trial
         +0.800 >  .  1:537(536) ack 1             # 576
         +0.010 <  .  1:1(0) ack 537
-        +0.000 >  .  537:1073(536) ack 1
+        +0.000 >  .  537:1997(1460) ack 1
+        +0.200 >  .  537:1073(536) ack 1          # what was answered last
+        +0.010 <  .  1:1(0) ack 1073
         +0.000 >  .  1073:1609(536) ack 1
-        +0.010 <  .  1:1(0) ack 1609
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 2145
         +0.000 ~
         +0.010 <  .  1:1(0) ack 2921
         ",
         |run| {
-            assert_eq!(run.stack.stats().pmtu_black_holes, 2);
+            assert_eq!(run.stack.stats().pmtu_black_holes, 1);
             assert_eq!(info(run).snd_mss, 536);
         },
     );
@@ -49,26 +52,135 @@ fn large_segments_that_time_out_again_and_again_are_cut_smaller() {
         +0.200 >  P. 1:1461(1460) ack 1
         +0.400 >  .  1:1221(1220) ack 1           # 1280, the least
         +0.800 >  .  1:1221(1220) ack 1
+        +0.010 <  .  1:1(0) ack 1221
+        +0.000 >  P. 1221:1461(240) ack 1
+        +0.010 <  .  1:1(0) ack 1461
+        +0.000 write 1460
+        +0.000 >  P. 1461:2921(1460) ack 1
+        +1.600 >  .  1461:2681(1220) ack 1
+        +0.010 <  .  1:1(0) ack 2681
+        +0.000 >  P. 2681:2921(240) ack 1
         ",
-        |run| assert_eq!(run.stack.stats().pmtu_black_holes, 1),
+        |run| {
+            assert_eq!(run.stack.stats().pmtu_black_holes, 1);
+            assert_eq!(info(run).snd_mss, 1_220);
+        },
     );
 }
 
-#[test] // losses are more frequent than changes of the path
+/// A segment of 1460 bytes has arrived; from now on nothing of that size does, and what is
+/// less than 1024 does. So many `times` a large segment has timed out; the trial after the last is
+/// answered.
+fn until_timed_out(times: u32) -> String {
+    let mut script = "
+        +0.000 write 1460
+        +0.000 >  P. 1:1461(1460) ack 1
+        +0.010 <  .  1:1(0) ack 1461
+        +0.000 write 13140
+        +0.000 ~
+        +0.200 >  .  1461:2921(1460) ack 1
+        +0.400 >  .  1461:2445(984) ack 1
+        +0.010 <  .  1:1(0) ack 2445
+        "
+    .to_owned();
+    let mut una = 2_445;
+    for _ in 3..=times {
+        let answered = una + 984;
+        script += &format!(
+            "
+        +0.000 >  .  {una}:{}(1460) ack 1
+        +0.200 >  .  {una}:{answered}(984) ack 1
+        +0.010 <  .  1:1(0) ack {answered}
+            ",
+            una + 1_460
+        );
+        una = answered;
+    }
+    script + &format!("+0.000 >  .  {una}:")
+}
+
+#[test] // a crowded path is more frequent than one that has changed
 fn a_size_that_has_passed_before_is_given_up_later() {
+    for (times, next, black_holes, size) in
+        [(5, "6857(1460) ack 1", 0, 1_460), (6, "7365(984) ack 1\n+0.000 ~", 1, 984)]
+    {
+        let script = until_timed_out(times) + next;
+        plain().family(true).run_then(&script, |run| {
+            assert_eq!(run.stack.stats().pmtu_black_holes, black_holes, "{times} timeouts");
+            assert_eq!(info(run).snd_mss, size, "{times} timeouts");
+        });
+    }
+}
+
+#[test]
+fn a_large_segment_that_arrives_absolves_its_size() {
+    let script = until_timed_out(5)
+        + "6857(1460) ack 1
+        +0.010 <  .  1:1(0) ack 6857
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 14601
+        +0.000 write 1460
+        +0.000 >  P. 14601:16061(1460) ack 1
+        +0.010 <  .  1:1(0) ack 16061
+        +0.000 write 1460
+        +0.000 >  P. 16061:17521(1460) ack 1
+        +0.200 >  P. 16061:17521(1460) ack 1      # the first again: no trial
+        +0.400 >  .  16061:17045(984) ack 1
+        +0.010 <  .  1:1(0) ack 17045
+        +0.000 >  P. 17045:17521(476) ack 1
+        +0.010 <  .  1:1(0) ack 17521
+        ";
+    plain().family(true).run_then(&script, |run| {
+        assert_eq!(run.stack.stats().pmtu_black_holes, 0);
+        assert_eq!(info(run).snd_mss, 1_460);
+    });
+}
+
+#[test] // in an outage small segments are lost like large ones
+fn an_outage_is_no_black_hole() {
+    plain().family(true).run_then(
+        "
+        +0.000 write 4380
+        +0.000 >  .  1:1461(1460) ack 1
+        +0.000 >  .  1461:2921(1460) ack 1
+        +0.000 >  P. 2921:4381(1460) ack 1
+        +0.200 >  .  1:1461(1460) ack 1
+        +0.400 >  .  1:985(984) ack 1
+        +0.800 >  .  1:537(536) ack 1
+        +1.600 >  .  1:537(536) ack 1
+        +3.200 >  .  1:537(536) ack 1
+        +6.400 >  .  1:537(536) ack 1
+        +0.010 <  .  1:1(0) ack 537
+        +0.000 >  .  537:1997(1460) ack 1         # at once in the size that was in use
+        +0.010 <  .  1:1(0) ack 1997
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 4381
+        ",
+        |run| {
+            assert_eq!(run.stack.stats().pmtu_black_holes, 0);
+            assert_eq!(info(run).snd_mss, 1_460);
+        },
+    );
+}
+
+#[test] // the acknowledgement says more than the trial could
+fn a_large_segment_that_is_late_is_no_black_hole() {
     plain().family(true).run_then(
         "
         +0.000 write 1460
         +0.000 >  P. 1:1461(1460) ack 1
+        +0.200 >  P. 1:1461(1460) ack 1
+        +0.400 >  .  1:985(984) ack 1
         +0.010 <  .  1:1(0) ack 1461
         +0.000 write 1460
         +0.000 >  P. 1461:2921(1460) ack 1
-        +0.200 >  P. 1461:2921(1460) ack 1
-        +0.400 >  P. 1461:2921(1460) ack 1
         +0.800 >  P. 1461:2921(1460) ack 1
-        +1.600 >  .  1461:2445(984) ack 1
+        +0.010 <  .  1:1(0) ack 2921
         ",
-        |run| assert_eq!(run.stack.stats().pmtu_black_holes, 1),
+        |run| {
+            assert_eq!(run.stack.stats().pmtu_black_holes, 0);
+            assert_eq!(info(run).snd_mss, 1_460);
+        },
     );
 }
 
@@ -125,15 +237,20 @@ fn an_unreachable_network_is_no_black_hole() {
 fn the_next_connection_does_not_fall_into_it() {
     plain().family(true).run(
         "
-        +0.000 write 1460
-        +0.000 >  P. 1:1461(1460) ack 1
-        +0.200 >  P. 1:1461(1460) ack 1
+        +0.000 write 2920
+        +0.000 >  .  1:1461(1460) ack 1
+        +0.000 >  P. 1461:2921(1460) ack 1
+        +0.200 >  .  1:1461(1460) ack 1
         +0.400 >  .  1:985(984) ack 1
         +0.010 <  .  1:1(0) ack 985
-        +0.000 >  P. 985:1461(476) ack 1
-        +0.010 <  .  1:1(0) ack 1461
+        +0.000 >  .  985:2445(1460) ack 1
+        +0.000 >  P. 2445:2921(476) ack 1
+        +0.200 >  .  985:1969(984) ack 1
+        +0.010 <  .  1:1(0) ack 1969
+        +0.000 >  P. 1969:2921(952) ack 1
+        +0.010 <  .  1:1(0) ack 2921
         +0.000 abort
-        +0.000 >  R. 1461:1461(0) ack 1
+        +0.000 >  R. 2921:2921(0) ack 1
         +0.000 connect
         +0.000 >  S  0:0(0) <mss 1460>
         +0.010 <  S. 0:0(0) ack 1 <mss 1460>
@@ -288,16 +405,20 @@ fn after_a_black_hole_the_search_begins_at_once() {
         +0.700 ~                                  # and two timeouts
         +0.010 <  .  1:1(0) ack 985
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 2953
+        +0.300 ~                                  # and a third
+        +0.010 <  .  1:1(0) ack 1969
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 6889
+        +0.010 <  .  1:1(0) ack 3937
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 7873
         +0.000 ~
         +0.010 <  .  1:1(0) ack 14601
         +1.000 write 8000
         +0.000 >  .  14601:16061(1460) ack 1      # the probe
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 21965
-        +0.000 >  P. 21965:22601(636) ack 1
+        +0.010 <  .  1:1(0) ack 20981
+        +0.000 >  .  20981:22441(1460) ack 1
+        +0.000 >  P. 22441:22601(160) ack 1
         +0.010 <  .  1:1(0) ack 22601
         +0.000 write 1460
         +0.000 >  P. 22601:24061(1460) ack 1

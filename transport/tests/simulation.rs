@@ -549,6 +549,46 @@ fn two_percent_of_loss_both_ways_are_mended_without_timeouts() {
     assert!(timeouts <= mebibytes / 2, "{timeouts} timeouts");
 }
 
+#[test] // RFC 4821, section 7.7
+fn a_path_that_loses_every_fifth_segment_is_no_black_hole() {
+    let delay = Duration::from_millis(10);
+    let faults = Faults { delay, loss: Chance::percent(20), ..Faults::default() };
+    let mut world = transfer(faults, 2 << 20);
+    while world.ends[1].read.bytes < 2 << 20 {
+        world.turn();
+        world.now = world.next_time().expect("something is under way").max(world.now);
+    }
+    let stats = world.stacks[0].stats();
+    assert!(stats.timeouts > 100, "{} timeouts", stats.timeouts);
+    assert_eq!(stats.pmtu_black_holes, 0);
+}
+
+#[test] // RFC 4821, section 7.7
+fn a_path_that_becomes_a_black_hole_is_found_out_within_seconds() {
+    for (timestamps, most) in [(true, 3), (false, 4)] {
+        let config = tcp::Config { timestamps, ..tcp::Config::default() };
+        let mut world = World::with(1, |_| config);
+        let faults = Faults { delay: Duration::from_millis(10), ..Faults::default() };
+        (world.ends[0].total, world.ends[1].total) = (8 << 20, 0);
+        world.links.iter_mut().for_each(|link| link.set_faults(faults));
+        let mut changed_at = None;
+        while world.stacks[0].stats().pmtu_black_holes == 0 {
+            if changed_at.is_none() && world.ends[1].read.bytes > 1 << 20 {
+                world.links[0].set_faults(Faults { mtu: 1_400, ..faults });
+                changed_at = Some(world.now);
+            }
+            world.turn();
+            world.now = world.next_time().expect("something is under way").max(world.now);
+        }
+        let took = world.now.since(changed_at.expect("it was none before"));
+        println!("timestamps {timestamps}: {took:?}");
+        assert!(took < Duration::from_secs(most), "timestamps {timestamps}: {took:?}");
+        world.run();
+        world.assert_delivered();
+        assert_eq!(world.stacks[0].stats().pmtu_black_holes, 1);
+    }
+}
+
 /// Segments lost and segments sent again, with a clock of 15 ms that the stacks believe to be right
 /// within `resolution`.
 fn resent_with_a_15_ms_clock(resolution: Duration) -> (u64, u64) {

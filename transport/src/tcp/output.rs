@@ -149,6 +149,10 @@ impl Connection {
         let text_stop = if end.after(text_end) { text_end } else { end };
         let text_left = if seq.before(text_stop) { text_stop.offset_from(seq) } else { 0 };
         let first = seq == self.snd.una;
+        if !first && self.is_mtu_trial_out() {
+            return None;
+        }
+        let room = if first { self.first_room(room) } else { room };
         let allowed = if first {
             self.snd.wnd.max(1)
         } else {

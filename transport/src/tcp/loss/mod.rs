@@ -269,6 +269,9 @@ impl Connection {
             self.recovery.duplicates = 0;
         }
         self.on_sizes_delivered(now, delivery.largest, delivery.mtu_probe_arrived, stats);
+        if delivery.acked > 0 {
+            self.judge_path_on_ack(now, delivery.acked, stats);
+        }
         self.look_for_spurious_timeout(now, delivery, stats);
         if self.sack_permitted {
             self.recover_by_sack(now, delivery, stats);

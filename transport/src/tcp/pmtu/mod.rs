@@ -21,6 +21,7 @@ mod too_big;
 use crate::time::{Duration, Instant};
 use crate::wire::Options;
 
+use self::black_hole::Suspicion;
 use self::search::Search;
 use self::too_big::Claim;
 use super::config::Start;
@@ -49,6 +50,7 @@ pub(super) struct PathMtu {
     /// What a router claims, and is not believed yet.
     claim: Option<Claim>,
     search: Search,
+    suspicion: Suspicion,
     /// The MTU that was found, until the stack has taken note of it.
     news: Option<PathMtuNews>,
     /// How many changes of path MTUs the stack had told when it last asked.
@@ -78,6 +80,7 @@ impl PathMtu {
             largest_acked: 0,
             claim: None,
             search: Search::new(),
+            suspicion: Suspicion::default(),
             news: None,
             heard: 0,
         }
@@ -121,6 +124,7 @@ impl PathMtu {
     /// The size in use has been raised: a probe of it has arrived.
     fn on_raised(&mut self, now: Instant, size: u16) {
         self.largest_acked = self.largest_acked.max(size);
+        self.suspicion = Suspicion::default();
         self.search.on_success(now, size, self.ceiling);
         self.tell(now, size, now + RAISED_AFTER);
     }
@@ -130,6 +134,7 @@ impl PathMtu {
         self.largest_sent = 0;
         self.largest_acked = self.largest_acked.min(size);
         self.claim = None;
+        self.suspicion = Suspicion::default();
         self.search.begin(raised_from, self.ceiling);
         self.tell(now, size, raised_from);
     }

@@ -80,6 +80,7 @@ impl Connection {
         if text > 0 {
             let size = text + self.standing_options(now);
             self.path_mtu.on_delivered(size, self.snd.mss);
+            self.path_mtu.suspicion.on_delivered(text);
         }
         let Some(probe) = self.path_mtu.search.probe.filter(|_| probe_arrived) else { return };
         stats.mtup_success += 1;
