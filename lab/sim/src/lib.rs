@@ -3,7 +3,7 @@
 //!
 //! - [`pair`]: two stacks and what they say to each other.
 //! - [`daemon`]: a shard as it ships, scripted clients, upstreams that misbehave.
-//! - [`way`], [`coarse`]: the network and the hosts' clocks; [`stream`]: bytes known by their offset.
+//! - [`way`], [`mtu`], [`coarse`]: the network and the hosts' clocks; [`stream`]: bytes known by their offset.
 //! - [`case`], [`shrink`]: what a seed stands for, and how a failure is made short.
 //! - [`tables`]: goodput and fairness, committed in `lab/sim/tables` and compared by a test.
 //! - [`plant`]: faults on purpose, since a tool that never fails proves nothing.
@@ -20,6 +20,7 @@ pub mod case;
 pub mod coarse;
 pub mod daemon;
 pub mod dice;
+pub mod mtu;
 pub mod pair;
 pub mod plant;
 pub mod shrink;

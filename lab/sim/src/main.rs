@@ -179,6 +179,8 @@ fn print_total(report: &Report, arguments: &Arguments, took: Duration) {
         ("leases", report.leases),
         ("packets", report.packets),
         ("not delivered", report.undelivered),
+        ("too long", report.oversized),
+        ("black holes", report.black_holes),
         ("sent again", report.resent),
         ("stream bytes", report.bytes),
         ("turns", report.turns),

@@ -86,6 +86,10 @@ pub struct Report {
     pub packets: u64,
     /// Packets that did not arrive as they left.
     pub undelivered: u64,
+    /// Those of them that were too long for the path.
+    pub oversized: u64,
+    /// Times that a path was taken for one that swallows what is too long, in silence.
+    pub black_holes: u64,
     /// Segments that were sent again.
     pub resent: u64,
     /// Bytes of streams that arrived.
@@ -105,6 +109,8 @@ impl Report {
         self.leases += other.leases;
         self.packets += other.packets;
         self.undelivered += other.undelivered;
+        self.oversized += other.oversized;
+        self.black_holes += other.black_holes;
         self.resent += other.resent;
         self.bytes += other.bytes;
         self.turns += other.turns;

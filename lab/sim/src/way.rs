@@ -1,5 +1,6 @@
 //! One direction of a bad network: a simulated link, before it losses that come in bursts, whole
-//! outages, and routers that mark packets as RFC 3168 has it, which a link's own faults do not have.
+//! outages, routers that mark packets as RFC 3168 has it, and a path MTU that changes, which a link's
+//! own faults do not have.
 
 use std::fmt;
 
@@ -9,6 +10,7 @@ use wharf_transport::time::{Duration, Instant};
 use wharf_transport::wire::checksum::checksum;
 
 use crate::dice::Dice;
+use crate::mtu::{PathMtu, too_big};
 
 /// Losses that come together (Gilbert's model): a bad spell begins before any packet with one
 /// chance in `apart`, and ends before any packet with one chance in `length`.
@@ -40,10 +42,12 @@ pub struct Conditions {
     pub outages: Vec<Outage>,
     /// One in so many packets that may be marked is: congestion experienced.
     pub marks: Option<u64>,
+    /// What the path carries, and when.
+    pub mtu: PathMtu,
 }
 
 impl Conditions {
-    /// Anything from a perfect network to a very bad one.
+    /// Anything from a perfect network to a very bad one, whose MTU never changes.
     #[must_use]
     pub fn draw(dice: &mut Dice) -> Self {
         let delay = dice.duration(Duration::from_micros(10), Duration::from_secs(1));
@@ -63,7 +67,7 @@ impl Conditions {
             .then(|| Burst { apart: dice.spread(20, 1_000), length: dice.spread(2, 16) });
         let outages = if dice.one_in(8) { vec![draw_outage(dice)] } else { Vec::new() };
         let marks = dice.one_in(3).then(|| dice.spread(2, 500));
-        Self { link, burst, outages, marks }
+        Self { link, burst, outages, marks, mtu: PathMtu::default() }
     }
 
     /// Whether a packet may arrive twice, or before one that left earlier.
@@ -78,7 +82,8 @@ impl Conditions {
     pub fn is_faithful(&self) -> bool {
         let Faults { loss, reorder, duplicate, corrupt, rate, .. } = self.link;
         let is_clean = [loss, reorder, duplicate, corrupt].iter().all(|c| *c == Chance::NEVER);
-        is_clean && rate.is_none() && self.burst.is_none() && self.outages.is_empty()
+        let is_open = self.burst.is_none() && self.outages.is_empty();
+        is_clean && is_open && rate.is_none() && self.mtu.is_constant()
     }
 
     /// The same with one fault less, for each fault that there is.
@@ -100,7 +105,8 @@ impl Conditions {
             Self { outages: Vec::new(), ..self.clone() },
             Self { marks: None, ..self.clone() },
         ];
-        with.chain(rest).filter(|other| other != self).collect()
+        let mtus = self.mtu.simpler().into_iter().map(|mtu| Self { mtu, ..self.clone() });
+        with.chain(rest).chain(mtus).filter(|other| other != self).collect()
     }
 }
 
@@ -130,6 +136,9 @@ impl fmt::Debug for Conditions {
         }
         if let Some(marks) = self.marks {
             write!(f, ", one of {marks} marked")?;
+        }
+        if !self.mtu.is_constant() {
+            write!(f, ", {:?}", self.mtu)?;
         }
         self.outages.iter().try_for_each(|outage| write!(f, ", {outage:?}"))
     }
@@ -163,6 +172,8 @@ pub struct Way {
     burst: Option<Burst>,
     marks: Option<u64>,
     outages: Vec<(Instant, Instant)>,
+    mtu: PathMtu,
+    began: Instant,
     in_bad_spell: bool,
     dice: Dice,
     /// Packets lost before the link.
@@ -183,25 +194,36 @@ impl Way {
             burst: conditions.burst,
             marks: conditions.marks,
             outages: outages.collect(),
+            mtu: conditions.mtu.clone(),
+            began: now,
             in_bad_spell: false,
             dice,
             lost: 0,
         }
     }
 
-    /// A packet is sent.
-    pub fn send(&mut self, now: Instant, packet: &[u8]) {
+    /// A packet is sent. Returns what a router says of it to its sender, if it is too long for the
+    /// path, and if routers say so.
+    #[must_use]
+    pub fn send(&mut self, now: Instant, packet: &[u8]) -> Option<Vec<u8>> {
         let is_lost = self.is_in_burst();
         let is_out = self.outages.iter().any(|(from, until)| *from <= now && now < *until);
         if is_lost || is_out {
             self.lost += 1;
-        } else if self.marks.is_some_and(|times| self.dice.one_in(times)) {
+            return None;
+        }
+        let mtu = self.mtu.at(self.began, now);
+        if mtu != self.link.faults().mtu {
+            self.link.set_faults(Faults { mtu, ..*self.link.faults() });
+        }
+        if self.marks.is_some_and(|times| self.dice.one_in(times)) {
             let mut packet = packet.to_vec();
             mark(&mut packet);
             self.link.handle_packet(now, &packet);
         } else {
             self.link.handle_packet(now, packet);
         }
+        if self.mtu.is_told && packet.len() > mtu { too_big(packet, mtu) } else { None }
     }
 
     /// Appends what has arrived to `batch`; returns how many packets.
@@ -221,6 +243,12 @@ impl Way {
         let stats = self.link.stats();
         let in_link = stats.lost + stats.corrupted + stats.rate_dropped + stats.oversized;
         self.lost + in_link + stats.overflowed + stats.undeliverable
+    }
+
+    /// Packets that were too long for the path.
+    #[must_use]
+    pub fn oversized(&self) -> u64 {
+        self.link.stats().oversized
     }
 
     /// Packets on their way.
@@ -274,6 +302,7 @@ mod tests {
     use wharf_transport::wire::ip::{self, Ecn, Protocol};
 
     use super::*;
+    use crate::mtu::Step;
 
     #[test]
     fn what_may_be_marked_is_marked_and_stays_whole() {
@@ -300,7 +329,8 @@ mod tests {
         let mut lost = Vec::new();
         for number in 0..packets {
             let before = way.undelivered();
-            way.send(Instant::from_millis(1 + number), b"packet");
+            let answer = way.send(Instant::from_millis(1 + number), b"packet");
+            assert_eq!(answer, None, "a path that carries all");
             if way.undelivered() > before {
                 lost.push(number);
             }
@@ -309,7 +339,13 @@ mod tests {
     }
 
     fn perfect() -> Conditions {
-        Conditions { link: Faults::default(), burst: None, outages: Vec::new(), marks: None }
+        Conditions {
+            link: Faults::default(),
+            burst: None,
+            outages: Vec::new(),
+            marks: None,
+            mtu: PathMtu::default(),
+        }
     }
 
     #[test]
@@ -326,6 +362,26 @@ mod tests {
         let outage = Outage { after: Duration::from_millis(10), length: Duration::from_millis(5) };
         let lost = lost(&Conditions { outages: vec![outage], ..perfect() }, 30);
         assert_eq!(lost, [10, 11, 12, 13, 14]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_dropped_and_answered_where_routers_speak() {
+        for is_told in [true, false] {
+            let step = Step { after: Duration::from_millis(10), mtu: 1_000 };
+            let mtu = PathMtu { steps: vec![step], is_told };
+            let mut way = Way::new(Instant::from_millis(1), &Conditions { mtu, ..perfect() }, 3);
+            let mut packet = vec![0; 1_001];
+            let [source, destination] = [1, 2].map(|last| IpAddr::from([192, 0, 2, last]));
+            let len = packet.len() - 20;
+            ip::emit_header(source, destination, Protocol::Tcp, 64, Ecn::Ect0, len, &mut packet);
+            let mut sent = |millis, len: usize| {
+                let answer = way.send(Instant::from_millis(millis), &packet[..len]);
+                (answer.is_some(), way.undelivered())
+            };
+            assert_eq!(sent(10, 1_001), (false, 0));
+            assert_eq!(sent(11, 1_001), (is_told, 1));
+            assert_eq!(sent(11, 1_000), (false, 1));
+        }
     }
 
     #[test]

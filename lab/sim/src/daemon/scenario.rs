@@ -5,6 +5,7 @@ use wharf_transport::tcp::Congestion;
 use wharf_transport::time::Duration;
 
 use crate::dice::Dice;
+use crate::mtu::PathMtu;
 use crate::plant::Plant;
 use crate::way::Conditions;
 
@@ -156,11 +157,13 @@ impl Scenario {
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed ^ 0xdae0);
-        let ways = if dice.one_in(4) {
+        let mut ways = if dice.one_in(4) {
             [Conditions::draw(&mut dice), Conditions::draw(&mut dice)]
         } else {
             [calm(&mut dice), calm(&mut dice)]
         };
+        let mut mtus = Dice::new(seed ^ 0x3770);
+        ways.iter_mut().for_each(|way| way.mtu = PathMtu::draw(&mut mtus, false));
         let upstreams = Upstreams::draw(&mut dice, &ways);
         let count = 1 + dice.below(8);
         let patrons = (0..count).map(|_| Patron::draw(&mut dice)).collect();

@@ -289,13 +289,17 @@ impl<'a> World<'a> {
             self.packets += 1;
             self.fingerprint.add(packet);
             let before = self.ways[side].undelivered();
-            self.ways[side].send(self.now, packet);
+            let answer = self.ways[side].send(self.now, packet);
             let is_lost = self.ways[side].undelivered() > before;
             self.trace.say(self.now, || {
                 let who = if side == 0 { 'd' } else { 'u' };
                 let fate = if is_lost { "  # lost" } else { "" };
                 format!("{who}  > {}{fate}", show::packet(packet))
             });
+            if let Some(answer) = answer {
+                // Too short to be answered in its turn.
+                let _none = self.ways[1 - side].send(self.now, &answer);
+            }
         }
         self.batch.clear();
     }
@@ -345,6 +349,7 @@ impl<'a> World<'a> {
     fn report(&self) -> Report {
         let customers = || self.customers.iter().flatten();
         let snapshot = self.shard.snapshot(self.shown());
+        let (near, far) = (&snapshot.tcp, self.servers.stack.stats());
         Report {
             simulated: self.now.since(self.began),
             connection_time: self.connection_time,
@@ -352,7 +357,9 @@ impl<'a> World<'a> {
             leases: customers().map(|customer| customer.granted).sum(),
             packets: self.packets,
             undelivered: self.ways.iter().map(Way::undelivered).sum(),
-            resent: snapshot.tcp.retrans_segs + self.servers.stack.stats().retrans_segs,
+            oversized: self.ways.iter().map(Way::oversized).sum(),
+            black_holes: near.pmtu_black_holes + far.pmtu_black_holes,
+            resent: near.retrans_segs + far.retrans_segs,
             bytes: customers().map(|customer| customer.heard_bytes).sum(),
             turns: self.turns,
             fingerprint: self.fingerprint.hash() ^ self.now.as_nanos(),

@@ -5,6 +5,7 @@ use wharf_transport::tcp::{self, Congestion, Keepalive};
 use wharf_transport::time::Duration;
 
 use crate::dice::Dice;
+use crate::mtu::PathMtu;
 use crate::plant::Plant;
 use crate::way::Conditions;
 
@@ -86,12 +87,14 @@ impl Scenario {
     pub fn of(seed: u64) -> Self {
         let mut dice = Dice::new(seed);
         let ipv6 = dice.one_in(2);
-        let ways = if dice.one_in(2) {
+        let mut ways = if dice.one_in(2) {
             let both = Conditions::draw(&mut dice);
             [both.clone(), both]
         } else {
             [Conditions::draw(&mut dice), Conditions::draw(&mut dice)]
         };
+        let mut mtus = Dice::new(seed ^ 0x3770);
+        ways.iter_mut().for_each(|way| way.mtu = PathMtu::draw(&mut mtus, ipv6));
         let hosts = [Host::draw(&mut dice), Host::draw(&mut dice)];
         let count = 1 + dice.below(CONNECTIONS_MAX);
         let talks = (0..count).map(|_| Talk::draw(&mut dice)).collect();

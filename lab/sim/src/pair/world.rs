@@ -238,14 +238,16 @@ impl<'a> World<'a> {
                 let is_dropped = side == 0
                     && self.scenario.plant == Plant::DropRetransmissions
                     && seen.as_ref().is_ok_and(|seen| seen.is_repeat);
-                if !is_dropped {
-                    self.ways[side].send(self.now, packet);
-                }
+                let answer = if is_dropped { None } else { self.ways[side].send(self.now, packet) };
                 let is_lost = self.ways[side].undelivered() > before;
                 self.trace.say(self.now, || {
                     let fate = if is_lost { "  # lost" } else { "" };
                     format!("{side}  > {}{fate}", show::packet(packet))
                 });
+                if let Some(answer) = answer {
+                    // Too short to be answered in its turn.
+                    let _none = self.ways[1 - side].send(self.now, &answer);
+                }
                 seen?;
             }
             self.batch.clear();
@@ -321,6 +323,7 @@ impl<'a> World<'a> {
     /// What the run comes to.
     fn report(&self) -> Report {
         let undelivered = self.ways.iter().map(Way::undelivered).sum();
+        let stats = || self.stacks.iter().map(Stack::stats);
         let read = |end: &End| end.reading.digest().bytes();
         Report {
             simulated: self.now.since(self.began),
@@ -329,7 +332,9 @@ impl<'a> World<'a> {
             leases: 0,
             packets: self.packets,
             undelivered,
-            resent: self.stacks.iter().map(|stack| stack.stats().retrans_segs).sum(),
+            oversized: self.ways.iter().map(Way::oversized).sum(),
+            black_holes: stats().map(|stats| stats.pmtu_black_holes).sum(),
+            resent: stats().map(|stats| stats.retrans_segs).sum(),
             bytes: self.talks.iter().flatten().map(read).sum(),
             turns: self.turns,
             fingerprint: self.fingerprint.hash() ^ self.now.as_nanos(),
