@@ -324,7 +324,7 @@ fn a_sack_of_what_it_quotes_refutes_a_claim() {
         +0.010 <  icmp too-big 1300 seq 2921
         +0.002 <  .  1:1(0) ack 1461 <sack 2921:4381>
         +0.0025 > .  1461:2921(1460) ack 1        # overtaken, and lost: RFC 8985
-        +0.200 >  .  1461:2921(1460) ack 1
+        +0.020 >  .  1461:2921(1460) ack 1
         ",
         |run| {
             assert_eq!(info(run).snd_mss, 1_460);

@@ -128,6 +128,7 @@ fn a_timeout_ends_recovery_and_no_other_begins_before_its_end() {
         "{sent}
         +0.050 < . 1:1(0) ack 1 <sack 1001:4001>
         +0.000 > . 1:1001(1000) ack 1                # lost again
+        +0.100 > . 1:1001(1000) ack 1                # and so is the probe
         +0.200 > . 1:1001(1000) ack 1
         +0.050 < . 1:1(0) ack 4001
         +0.000 ~
@@ -158,6 +159,7 @@ fn sending_the_first_again_puts_the_timer_off() {
         "{sent}
         +0.090 < . 1:1(0) ack 1 <sack 1001:4001>
         +0.000 > . 1:1001(1000) ack 1
+        +0.100 > . 1:1001(1000) ack 1                # a probe
         +0.199 wait
         +0.001 > . 1:1001(1000) ack 1"
     ));
@@ -255,7 +257,7 @@ fn an_acknowledgement_inside_a_retransmission_resends_nothing_that_came() {
             +0.050 < . 1:1(0) ack 1 <sack 1001:4001>
             +0.000 > . 1:1001(1000) ack 1
             +0.050 < . 1:1(0) ack 501 <sack 1001:10001>  # the path cut it in two
-            +0.200 > . 501:1001(500) ack 1               # alone, by the timer
+            +0.100 > . 501:1001(500) ack 1               # alone, by a probe
             +0.050 < . 1:1(0) ack 10001"
         ),
         |run| assert_eq!(info(run).bytes_retrans, 1_500),

@@ -249,6 +249,64 @@ fn a_probe_finds_a_tail_of_losses() {
     );
 }
 
+#[test] // where section 7.2 has the timeout: the first again, and the window is that of the recovery
+fn a_probe_ends_the_silence_of_a_recovery() {
+    let script = format!(
+        "+0 write 20000
+        {}
+        +0.040 < . 1:1(0) ack 1 <sack 1001:10001>
+        +0.000 > . 1:1001(1000) ack 1               # lost with all that follows it
+        +0.000 > . 10001:11001(1000) ack 1
+        +0.000 > . 11001:12001(1000) ack 1
+        +0.000 > . 12001:13001(1000) ack 1
+        +0.000 > . 13001:14001(1000) ack 1
+        +0.000 > . 14001:15001(1000) ack 1
+        +0.000 > . 15001:16001(1000) ack 1
+        +0.079 wait
+        +0.001 > . 1:1001(1000) ack 1",
+        segments(1, 10, false)
+    );
+    let lost = format!(
+        "{script}
+        +0.040 < . 1:1(0) ack 10001
+        +0.000 > . 10001:11001(1000) ack 1          # sent before what has arrived
+        +0.000 ~"
+    );
+    path().run_then(&lost, |run| {
+        assert_eq!((run.stack.stats().tlp_probes, run.stack.stats().timeouts), (1, 0));
+        assert_eq!(info(run).ssthresh, 4_200, "a second window with losses, of 6000 bytes");
+    });
+    // Or only the acknowledgement of it all was lost.
+    let unheard = format!(
+        "{script}
+        +0.040 < . 1:1(0) ack 16001 <sack 1:1001>
+        +0.000 > . 16001:17001(1000) ack 1
+        +0.000 ~"
+    );
+    path().run_then(&unheard, |run| {
+        assert_eq!((run.stack.stats().tlp_probes, run.stack.stats().timeouts), (1, 0));
+        assert_eq!((info(run).ssthresh, run.stack.stats().sack_recovery), (7_000, 1));
+    });
+}
+
+#[test] // whatever is reported breaks the silence
+fn a_recovery_that_hears_of_arrivals_is_not_probed() {
+    path().run_then(
+        &format!(
+            "+0 write 10000
+            {}
+            +0.040 < . 1:1(0) ack 1 <sack 1001:4001>
+            +0.000 > . 1:1001(1000) ack 1
+            +0.060 < . 1:1(0) ack 1 <sack 1001:5001>
+            +0.060 < . 1:1(0) ack 1 <sack 1001:6001>
+            +0.060 < . 1:1(0) ack 10001
+            +9.000 wait",
+            segments(1, 10, true)
+        ),
+        |run| assert_eq!((run.stack.stats().tlp_probes, run.stack.stats().timeouts), (0, 0)),
+    );
+}
+
 #[test] // section 7.4.2: a loss that the probe mended halves the window all the same
 fn a_loss_mended_by_the_probe_alone_is_counted() {
     path().run_then(

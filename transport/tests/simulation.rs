@@ -544,9 +544,8 @@ fn two_percent_of_loss_both_ways_are_mended_without_timeouts() {
     let (took, timeouts, resent) = cost(faults, bytes);
     println!("{bytes} bytes took {took:?}, {timeouts} timeouts, {resent} segments sent again");
     let mebibytes = u64::try_from(bytes >> 20).expect("small");
-    // Of 64 MiB 20 timeouts are left, one in fifty losses: windows of a few segments that lose a
-    // retransmission and what could have told of it.
-    assert!(timeouts <= mebibytes / 2, "{timeouts} timeouts");
+    // Of 64 MiB 2 timeouts are left, of 256 MiB 12: a probe is lost too, or its acknowledgement.
+    assert!(timeouts <= mebibytes.div_ceil(8), "{timeouts} timeouts");
 }
 
 #[test] // RFC 4821, section 7.7
@@ -559,7 +558,7 @@ fn a_path_that_loses_every_fifth_segment_is_no_black_hole() {
         world.now = world.next_time().expect("something is under way").max(world.now);
     }
     let stats = world.stacks[0].stats();
-    assert!(stats.timeouts > 100, "{} timeouts", stats.timeouts);
+    assert!(stats.timeouts > 50, "{} timeouts", stats.timeouts);
     assert_eq!(stats.pmtu_black_holes, 0);
 }
 

@@ -14,7 +14,7 @@ impl Connection {
     pub fn handle_timeout(&mut self, now: Instant, stats: &mut Stats) {
         while let Some(timer) = self.timers.take_expired(now) {
             match timer {
-                Timer::LossProbe => self.on_probe_timeout(now),
+                Timer::LossProbe => self.on_probe_timeout(now, stats),
                 Timer::Retransmit => self.on_retransmission_timeout(now, stats),
                 Timer::Reordering => self.on_reordering_timeout(now, stats),
                 Timer::Persist => self.on_persist(now),

@@ -201,6 +201,9 @@ impl Connection {
         } else {
             self.timers.set_if_stopped(Timer::Retransmit, now + self.rtt.rto());
         }
+        if self.recovery.phase == Phase::Fast {
+            self.schedule_probe(now);
+        }
     }
 
     /// SND.UNA has advanced over what `delivery.acked` counts: takes it off the scoreboard.

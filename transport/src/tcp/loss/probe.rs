@@ -3,12 +3,19 @@
 //! Loss at the end of what was sent draws no acknowledgement that would tell of it. After two round
 //! trips of silence the next segment leaves, or the last one again, so that its acknowledgement
 //! tells RACK what is missing, without the timeout's collapse of the window.
+//!
+//! Fast recovery falls silent too: if a retransmission is lost with all that left after it, or the
+//! one acknowledgement of them all. Section 7.2 leaves that to the timeout. Here what the timeout
+//! would send, the first unacknowledged segment, leaves after two round trips as well; its
+//! acknowledgement tells the rest. The conditions of section 7.3 hold: one probe is out at a time,
+//! a round trip was measured since the last, and the timer starts anew behind it.
 
 use crate::stack::stats::Stats;
 use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 use super::super::connection::Connection;
+use super::super::scoreboard::Status;
 use super::super::timers::Timer;
 use super::{Delivery, Phase};
 
@@ -65,8 +72,7 @@ impl Connection {
     pub(super) fn schedule_probe(&mut self, now: Instant) {
         let probe = &self.recovery.probe;
         let wanted = self.sack_permitted
-            && self.recovery.phase == Phase::Open
-            && self.recovery.scoreboard.sacked() == 0
+            && self.is_silence_for_probes()
             && self.state().is_synchronized()
             && (1..=self.snd.wnd).contains(&self.snd.flight())
             && probe.end.is_none()
@@ -85,14 +91,40 @@ impl Connection {
         self.timers.set_before(Timer::LossProbe, due, Timer::Retransmit);
     }
 
+    /// Whether nothing else finds out what became of what is out: neither the reordering timer nor
+    /// F-RTO.
+    fn is_silence_for_probes(&self) -> bool {
+        match self.recovery.phase {
+            Phase::Open => self.recovery.scoreboard.sacked() == 0,
+            Phase::Fast => true,
+            Phase::Timeout => false,
+        }
+    }
+
     /// The probe timer has expired.
-    pub(in crate::tcp) fn on_probe_timeout(&mut self, now: Instant) {
+    pub(in crate::tcp) fn on_probe_timeout(&mut self, now: Instant, stats: &mut Stats) {
+        if self.recovery.phase == Phase::Fast {
+            return self.probe_in_recovery(now, stats);
+        }
         // The peer's window may have shrunk since.
         self.recovery.probe.due = (1..=self.snd.wnd).contains(&self.snd.flight());
         if self.recovery.probe.due {
             // It may have been due at the same time.
             self.timers.set(Timer::Retransmit, now + self.rtt.rto());
         }
+    }
+
+    /// Recovery has fallen silent: the first unacknowledged segment is taken for lost, and so leaves
+    /// whatever the windows say. Not if it is reported: then the peer has taken its reports back,
+    /// which the retransmission timer finds.
+    fn probe_in_recovery(&mut self, now: Instant, stats: &mut Stats) {
+        let scoreboard = &mut self.recovery.scoreboard;
+        let Some(front) = scoreboard.front().filter(|it| it.status == Status::InFlight) else {
+            return;
+        };
+        let end = front.seq + front.largest();
+        scoreboard.mark_front_lost(end);
+        self.on_probe_sent(now, false, stats);
     }
 
     /// TLP_send_probe(): the probe has left; `again` says that it was no new text. The
