@@ -36,10 +36,14 @@ fn three_segments_reported_begin_recovery() {
             +0.001 < . 1:1(0) ack 1 <sack 1001:3001>
             +0.001 < . 1:1(0) ack 1 <sack 1001:4001>
             +0.000 > . 1:1001(1000) ack 1
-            +0.050 < . 1:1(0) ack 10001"
+            +0.050 < . 1:1(0) ack 10001
+            +0.000 finish
+            +0.000 > F. 10001:10001(0) ack 1
+            +0.050 < . 1:1(0) ack 10002"
         ),
         |run| {
             let stats = run.stack.stats();
+            assert_eq!(stats.delivered, 12, "SYN, ten segments each once, FIN");
             assert_eq!((stats.sack_recovery, stats.fast_retransmits, stats.timeouts), (1, 1, 0));
         },
     );

@@ -181,7 +181,7 @@ fn probes_that_nobody_answers_end_the_connection() {
 
 #[test]
 fn probes_into_our_closed_window_are_answered() {
-    Script::established().config(|config| config.receive_buffer = 1_000).run(
+    Script::established().config(|config| config.receive_buffer = 1_000).run_then(
         "
         +0.000 <  .  1:1001(1000) ack 1
         +0.000 >  .  1:1(0) ack 1001 win 0
@@ -192,6 +192,11 @@ fn probes_into_our_closed_window_are_answered() {
         +0.000 read 1000
         +0.000 >  .  1:1(0) ack 1001 win 1000
         ",
+        |run| {
+            let stats = run.stack.stats();
+            let counts = (stats.to_zero_window_adv, stats.from_zero_window_adv);
+            assert_eq!((counts, stats.want_zero_window_adv), ((1, 1), 0));
+        },
     );
 }
 

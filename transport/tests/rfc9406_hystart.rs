@@ -38,6 +38,10 @@ fn slow_start_ends_without_a_loss_when_a_queue_builds_up() {
         let mut path = path(4_000_000, algorithm, true);
         leave_slow_start(&mut path);
         assert_eq!(path.dropped, 0, "{algorithm:?}");
+        let stats = *path.sender.stats();
+        assert_eq!(stats.hystart_delay_detect, 1, "{algorithm:?}");
+        let bytes = stats.hystart_delay_cwnd * u64::from(path.info(0).snd_mss);
+        assert!(bytes >= IN_FLIGHT.into(), "{algorithm:?}: {bytes}");
         let ssthresh = path.info(0).ssthresh;
         assert!(ssthresh >= IN_FLIGHT, "{algorithm:?}: the path is full at {ssthresh}");
         // The round that doubles past it, and five that grow by a quarter each.
@@ -51,6 +55,8 @@ fn lost_in_slow_start(queue: usize, timestamps: bool) -> usize {
     let mut path = path(queue, Congestion::Cubic, timestamps);
     leave_slow_start(&mut path);
     path.run_for(Duration::from_millis(500));
+    // A loss has ended it, and no delay.
+    assert_eq!(path.sender.stats().hystart_delay_detect, 0);
     path.dropped
 }
 

@@ -154,6 +154,7 @@ impl Stack {
         }
         self.watched.queue.push_back((due, id));
         if self.watched.queue.len() > WATCHED_MAX {
+            self.stats.watched_overflows += 1;
             self.relieve();
         }
     }

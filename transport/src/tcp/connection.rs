@@ -111,6 +111,7 @@ pub(super) struct Unreported {
     pub(super) abort_on_close: u8,
     pub(super) abort_on_timeout: u8,
     pub(super) abort_on_linger: u8,
+    pub(super) syns_delivered: u8,
 }
 
 impl Connection {
@@ -340,6 +341,7 @@ impl Connection {
             abort_on_close,
             abort_on_timeout,
             abort_on_linger,
+            syns_delivered,
         } = core::mem::take(&mut self.unreported);
         stats.attempt_fails += u64::from(attempt_fails);
         stats.estab_resets += u64::from(estab_resets);
@@ -348,6 +350,7 @@ impl Connection {
         stats.abort_on_close += u64::from(abort_on_close);
         stats.abort_on_timeout += u64::from(abort_on_timeout);
         stats.abort_on_linger += u64::from(abort_on_linger);
+        stats.delivered += u64::from(syns_delivered);
     }
 
     /// Bytes written that have not left.

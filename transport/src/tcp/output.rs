@@ -113,7 +113,7 @@ impl Connection {
             self.path_mtu.on_sent(leaving.len + sequence_len(options.len()));
         }
         self.on_leaving(now, &leaving, stats);
-        let header = self.header(now, &leaving, options);
+        let header = self.header(now, &leaving, options, stats);
         Some(Segment { text: self.text_of(&leaving), ..header })
     }
 
@@ -350,7 +350,13 @@ impl Connection {
 
     /// The header: flags, the window that we offer, and the acknowledgement, which is thereby
     /// given.
-    fn header(&mut self, now: Instant, leaving: &Leaving, options: Options) -> Segment<'static> {
+    fn header(
+        &mut self,
+        now: Instant,
+        leaving: &Leaving,
+        options: Options,
+        stats: &mut Stats,
+    ) -> Segment<'static> {
         let mut flags = self.flags_of(leaving);
         let ecn = self.mark(leaving, &mut flags);
         let (ack, window, options) = match leaving.reason {
@@ -365,7 +371,9 @@ impl Connection {
             | Reason::Keepalive
             | Reason::Ack => {
                 let unread = sequence_len(self.assembler.readable());
-                (self.rcv.nxt, self.rcv.offer(unread), options)
+                let window = self.rcv.offer(unread);
+                self.rcv.count_window(window, unread, stats);
+                (self.rcv.nxt, window, options)
             }
         };
         // The peer drops what stands before its window, acknowledgement and all: it may not be

@@ -34,6 +34,8 @@ pub(super) struct Rcv {
     pub(super) capacity: u32,
     /// Largest text that one segment of the peer may carry: the MSS we announced.
     pub(super) mss: u32,
+    /// Whether the window that was offered last is zero.
+    is_closed: bool,
 }
 
 impl Rcv {
@@ -49,6 +51,7 @@ impl Rcv {
             duplicate: None,
             capacity,
             mss: mss as u32,
+            is_closed: false,
         }
     }
 
@@ -97,6 +100,15 @@ impl Rcv {
         let field = if unread + up * unit <= self.capacity + unit { up } else { self.wnd() / unit };
         self.edge = self.nxt + (field * unit).max(self.wnd());
         u16::try_from(field).expect("bounded by u16::MAX")
+    }
+
+    /// A window `field` is about to be offered, while `unread` bytes are in the buffer.
+    pub(super) fn count_window(&mut self, field: u16, unread: u32, stats: &mut Stats) {
+        let is_closed = field == 0;
+        let was_closed = core::mem::replace(&mut self.is_closed, is_closed);
+        stats.to_zero_window_adv += u64::from(is_closed && !was_closed);
+        stats.from_zero_window_adv += u64::from(was_closed && !is_closed);
+        stats.want_zero_window_adv += u64::from(!is_closed && unread >= self.capacity);
     }
 
     /// Whether the window has grown so much since it was last offered that the peer should hear at
@@ -226,6 +238,26 @@ mod tests {
         assert_eq!(rcv.offer(3_000), 1_000);
         assert!(rcv.wants_update(1_000));
         assert_eq!(rcv.offer(1_000), 3_000);
+    }
+
+    #[test]
+    fn windows_that_close_and_open_are_counted_once() {
+        let (mut rcv, mut stats) = (open(4_000, 0, 9), Stats::default());
+        let mut counted = |rcv: &mut Rcv, unread| {
+            let field = rcv.offer(unread);
+            rcv.count_window(field, unread, &mut stats);
+            (stats.to_zero_window_adv, stats.from_zero_window_adv, stats.want_zero_window_adv)
+        };
+        assert_eq!(counted(&mut rcv, 0), (0, 0, 0));
+        rcv.nxt += 4_000;
+        assert_eq!(counted(&mut rcv, 4_000), (1, 0, 0));
+        assert_eq!(counted(&mut rcv, 3_999), (1, 0, 0), "it stays closed");
+        assert_eq!(counted(&mut rcv, 1_000), (1, 1, 0));
+        assert_eq!(counted(&mut rcv, 1_000), (1, 1, 0), "it stays open");
+        rcv.capacity = 1_000;
+        assert_eq!(counted(&mut rcv, 1_000), (1, 1, 1), "3000 were promised");
+        rcv.nxt += 3_000;
+        assert_eq!(counted(&mut rcv, 4_000), (2, 1, 1));
     }
 
     #[test]

@@ -70,6 +70,11 @@ impl Sent {
         self.len().min(u32::from(self.segment))
     }
 
+    /// Segments that it has left in; one of which a part is here counts whole.
+    pub(super) fn segments(&self) -> u32 {
+        self.len().div_ceil(u32::from(self.segment))
+    }
+
     /// Whether a segment from its end on can share the record: segments of one size do, and a
     /// shorter one behind them.
     fn is_continued_by(&self, numbers: u32) -> bool {

@@ -153,9 +153,15 @@ fn more_than_may_be_watched_rest_at_once() {
     client.port_range = 10_000..=60_000;
     let mut pair = Pair::with(client, server);
     let listener = pair.server.listen(server_address(true), 4).unwrap();
-    for _ in 0..5_000 {
+    for _ in 0..4_096 {
         served(&mut pair, listener, true);
     }
+    assert_eq!(pair.client.stats().watched_overflows, 0);
+    for _ in 4_096..5_000 {
+        served(&mut pair, listener, true);
+    }
+    // Two leave for each that comes to a full queue.
+    assert_eq!(pair.client.stats().watched_overflows, 904 / 2);
     let awake = |stack: &Stack| stack.connections.len() - resting(stack);
     assert!(awake(&pair.client) <= 4_200, "{} awake", awake(&pair.client));
     assert!(awake(&pair.server) <= 4_200, "{} awake", awake(&pair.server));

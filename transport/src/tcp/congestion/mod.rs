@@ -222,15 +222,17 @@ impl CongestionWindow {
         }
     }
 
-    /// New data was acknowledged outside recovery.
-    pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) {
+    /// New data was acknowledged outside recovery. Says whether that has ended slow start, because
+    /// the delay has grown.
+    pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) -> bool {
         self.reduced_to = self.reduced_to.filter(|end| ack.una.at_or_before(*end));
         let full = self.is_full();
         let round_is_over = self.validation.on_ack(ack);
+        let mut is_delayed = false;
         if core::mem::take(&mut self.echoed) {
             self.controller.on_pause(ack.now);
         } else if self.in_slow_start() {
-            self.slow_start(ack, full);
+            is_delayed = self.slow_start(ack, full);
         } else if full {
             let growth = self.controller.on_ack(self.window(), ack);
             self.grow(growth);
@@ -240,6 +242,7 @@ impl CongestionWindow {
         if round_is_over {
             self.validate(ack.now, ack.srtt, full);
         }
+        is_delayed
     }
 
     /// Sending goes on after a pause in which nothing was out. The pause was no time of growth, and
@@ -364,13 +367,16 @@ impl CongestionWindow {
     }
 
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
-    /// at the ssthresh that a loss has found.
-    fn slow_start(&mut self, ack: &Ack, full: bool) {
+    /// at the ssthresh that a loss has found. Says whether delay has ended it.
+    fn slow_start(&mut self, ack: &Ack, full: bool) -> bool {
         let limit = if self.is_first_slow_start() {
             match self.hystart.on_ack(ack) {
                 Step::Grow { divisor, .. } if self.pacing => (ack.acked / divisor, u32::MAX),
                 Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
-                Step::Done => return self.leave_slow_start(),
+                Step::Done => {
+                    self.leave_slow_start();
+                    return true;
+                }
             }
         } else {
             (ack.acked, SLOW_START_SEGMENTS)
@@ -380,6 +386,7 @@ impl CongestionWindow {
         if full || validated {
             self.grow(acked.min(segments.saturating_mul(self.mss)));
         }
+        false
     }
 
     /// The delay has grown: the path is about full. RFC 9406, section 4.2; RFC 9438, section 4.10.

@@ -1,5 +1,6 @@
 //! What loss recovery tells congestion control, and nothing else does.
 
+use crate::stack::stats::Stats;
 use crate::time::Instant;
 
 use super::super::congestion::{Ack, Congested};
@@ -8,8 +9,8 @@ use super::{Delivery, Phase};
 
 impl Connection {
     /// New data was acknowledged outside fast recovery.
-    pub(super) fn grow_window(&mut self, now: Instant, delivery: &Delivery) {
-        self.congestion.on_ack(&Ack {
+    pub(super) fn grow_window(&mut self, now: Instant, delivery: &Delivery, stats: &mut Stats) {
+        let slow_start_is_over = self.congestion.on_ack(&Ack {
             now,
             acked: delivery.acked,
             una: self.snd.una,
@@ -17,6 +18,10 @@ impl Connection {
             rtt: delivery.rtt,
             srtt: self.rtt.srtt().unwrap_or_default(),
         });
+        if slow_start_is_over {
+            stats.hystart_delay_detect += 1;
+            stats.hystart_delay_cwnd += u64::from(self.congestion.cwnd() / u32::from(self.snd.mss));
+        }
     }
 
     /// Something was lost: the window comes down, once for all that is out now.

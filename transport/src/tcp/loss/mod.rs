@@ -48,6 +48,8 @@ pub(super) struct Delivery {
     pub(super) acked: u32,
     /// Numbers newly acknowledged or reported: DeliveredData of RFC 6937.
     pub(super) bytes: u32,
+    /// Segments that those numbers have left in.
+    segments: u32,
     /// Whether any is newly reported by SACK.
     pub(super) sacked: bool,
     /// The highest number newly acknowledged or reported.
@@ -72,6 +74,7 @@ impl Delivery {
         Self {
             acked: 0,
             bytes: 0,
+            segments: 0,
             sacked: false,
             highest: None,
             dsack: None,
@@ -248,6 +251,7 @@ impl Connection {
         let Recovery { scoreboard, rack, .. } = &mut self.recovery;
         walk(scoreboard, &mut |sent| {
             delivery.bytes += sent.len();
+            delivery.segments += sent.segments();
             delivery.largest = delivery.largest.max(sent.largest());
             delivery.mtu_probe_arrived |= mtu_probe.is_some_and(|probe| probe.is_whole_in(sent));
             let highest = delivery.highest.filter(|it| it.after(sent.end)).unwrap_or(sent.end);
@@ -265,6 +269,7 @@ impl Connection {
         delivery: &mut Delivery,
         stats: &mut Stats,
     ) {
+        stats.delivered += u64::from(delivery.segments);
         if delivery.acked > 0 {
             let sample = self.sample_round_trip(now, delivery.echo);
             delivery.rtt = sample.or_else(|| self.echoed_round_trip(now, delivery.echo));
@@ -287,6 +292,7 @@ impl Connection {
     pub(super) fn on_syn_acked(&mut self, now: Instant, echo: Option<u32>) {
         self.sample_round_trip(now, echo);
         self.recovery.retries = 0;
+        self.unreported.syns_delivered += 1;
         self.restart_retransmission_timer(now);
     }
 

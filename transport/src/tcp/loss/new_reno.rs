@@ -29,7 +29,7 @@ impl Connection {
         stats: &mut Stats,
     ) {
         if delivery.acked > 0 {
-            let restart_timer = self.on_progress_without_sack(now, delivery);
+            let restart_timer = self.on_progress_without_sack(now, delivery, stats);
             if restart_timer || self.snd.flight() == 0 {
                 self.restart_retransmission_timer(now);
             }
@@ -39,7 +39,12 @@ impl Connection {
     }
 
     /// Says whether the retransmission timer restarts.
-    fn on_progress_without_sack(&mut self, now: Instant, delivery: &Delivery) -> bool {
+    fn on_progress_without_sack(
+        &mut self,
+        now: Instant,
+        delivery: &Delivery,
+        stats: &mut Stats,
+    ) -> bool {
         if self.recovery.phase == Phase::Fast {
             return self.on_ack_in_recovery(delivery.acked);
         }
@@ -51,7 +56,7 @@ impl Connection {
         if self.snd.una.after(*recover) {
             *recover = self.snd.una - 1;
         }
-        self.grow_window(now, delivery);
+        self.grow_window(now, delivery, stats);
         true
     }
 

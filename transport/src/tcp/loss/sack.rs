@@ -34,7 +34,7 @@ impl Connection {
         if self.recovery.phase == Phase::Fast {
             self.reduce_proportionally(delivery.bytes, delivery.acked > 0 && !found);
         } else if delivery.acked > 0 && !was_reducing {
-            self.grow_window(now, delivery);
+            self.grow_window(now, delivery, stats);
         }
         if delivery.acked > 0 || delivery.sacked {
             self.schedule_probe(now);
