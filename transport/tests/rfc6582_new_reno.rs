@@ -52,6 +52,26 @@ fn a_partial_ack_inside_a_segment_resends_from_there() {
         ");
 }
 
+#[test] // with options, a segment's text is shorter than SMSS
+fn one_segment_goes_again_and_no_byte_of_the_next() {
+    Script::established().mss(1012).sack(false).timestamps().run_then(
+        &format!(
+            "{TEN}
+            +0.010 <  .  1:1(0) ack 1 <TS val 50 ecr 10>
+            +0.000 <  .  1:1(0) ack 1 <TS val 50 ecr 10>
+            +0.000 <  .  1:1(0) ack 1 <TS val 50 ecr 10>
+            +0.000 >  .  1:1001(1000) ack 1
+            +0.000 ~
+            +0.010 <  .  1:1(0) ack 2001 <TS val 60 ecr 20>
+            +0.000 >  .  2001:3001(1000) ack 1
+            +0.000 ~
+            +0.010 <  .  1:1(0) ack 10001 <TS val 70 ecr 30>
+            "
+        ),
+        |run| assert_eq!(run.stack.stats().retrans_segs, 2),
+    );
+}
+
 #[test]
 fn further_duplicates_let_new_text_go() {
     let mut script = String::from(TEN);

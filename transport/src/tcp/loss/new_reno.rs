@@ -97,9 +97,12 @@ impl Connection {
         }
     }
 
-    /// Puts the first unacknowledged segment up for sending again.
+    /// Puts the first unacknowledged segment up for sending again: as much as left in one, which with
+    /// options is less than SMSS.
     fn mark_first_lost(&mut self) {
-        let mss = u32::from(self.snd.mss);
-        self.recovery.scoreboard.mark_front_lost(self.snd.una + mss.min(self.snd.flight()));
+        let scoreboard = &mut self.recovery.scoreboard;
+        let segment = scoreboard.front().map_or(0, |front| front.segment.min(self.snd.mss));
+        let numbers = u32::from(segment).min(self.snd.flight());
+        scoreboard.mark_front_lost(self.snd.una + numbers);
     }
 }
