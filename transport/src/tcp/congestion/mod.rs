@@ -89,6 +89,12 @@ pub(in crate::tcp) struct CongestionWindow {
     mss: u32,
     /// Most that was in flight when text last left, in bytes.
     used: u32,
+    /// Whether that used up cwnd as it was then: a window that is not used up says nothing about the
+    /// path, and does not grow. RFC 9438, section 5.8.
+    ///
+    /// As it was then: of several acknowledgements that come in one turn each enlarges cwnd, and
+    /// text leaves after the last.
+    used_up: bool,
     hystart: HyStart,
     inheritance: Inheritance,
     controller: Controller,
@@ -146,6 +152,7 @@ impl CongestionWindow {
             ssthresh: UNLIMITED,
             mss,
             used: 0,
+            used_up: false,
             hystart: HyStart::new(),
             inheritance: Inheritance::default(),
             controller: Controller::new(config.congestion),
@@ -212,6 +219,7 @@ impl CongestionWindow {
     /// New text of so many `bytes` has left; `flight` bytes are out now.
     pub(in crate::tcp) fn on_sent(&mut self, bytes: u32, flight: u32) {
         self.used = flight;
+        self.used_up = flight.saturating_add(self.mss) > self.cwnd;
         self.pacer.on_sent(bytes);
     }
 
@@ -226,7 +234,7 @@ impl CongestionWindow {
     /// the delay has grown.
     pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) -> bool {
         self.reduced_to = self.reduced_to.filter(|end| ack.una.at_or_before(*end));
-        let full = self.is_full();
+        let full = self.used_up;
         let round_is_over = self.validation.on_ack(ack);
         let mut is_delayed = false;
         if core::mem::take(&mut self.echoed) {
@@ -422,12 +430,6 @@ impl CongestionWindow {
 
     fn in_slow_start(&self) -> bool {
         self.cwnd < self.ssthresh
-    }
-
-    /// Whether the window was used up when text last left: a window that is not says nothing about
-    /// the path, and does not grow. RFC 9438, section 5.8.
-    fn is_full(&self) -> bool {
-        self.used.saturating_add(self.mss) > self.cwnd
     }
 
     const fn window(&self) -> Window {

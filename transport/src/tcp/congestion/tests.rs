@@ -89,6 +89,25 @@ fn an_unused_window_does_not_grow() {
 }
 
 #[test]
+fn acknowledgements_that_come_together_count_like_one_after_the_other() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        window.on_sent(0, window.cwnd());
+        for _ in 0..10 {
+            ack(&mut window, 1_000);
+        }
+        assert_eq!(window.cwnd(), 20_000);
+        window.on_sent(0, window.cwnd());
+        for _ in 0..10 {
+            ack(&mut window, 1_000);
+        }
+        assert!(!window.validation.is_off(), "{algorithm:?}: the window was used up");
+        on_loss(&mut window, 30_000);
+        assert!(window.cwnd() >= 15_000, "{algorithm:?}: half of it at least");
+    }
+}
+
+#[test]
 fn reno_adds_a_segment_a_round_in_congestion_avoidance() {
     let mut window = fresh(Congestion::Reno);
     on_loss(&mut window, 20_000);
