@@ -10,6 +10,7 @@
 //! Not here: which segments are lost, and when recovery begins and ends; that is decided by
 //! [`super::loss`].
 
+mod ack_train;
 mod controller;
 mod cubic;
 mod curve;
@@ -375,10 +376,11 @@ impl CongestionWindow {
     }
 
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
-    /// at the ssthresh that a loss has found. Says whether delay has ended it.
+    /// at the ssthresh that a loss has found. Says whether it has ended so.
     fn slow_start(&mut self, ack: &Ack, full: bool) -> bool {
+        let round_end = self.round_end(ack, full);
         let limit = if self.is_first_slow_start() {
-            match self.hystart.on_ack(ack) {
+            match self.hystart.on_ack(ack, round_end, self.pacing) {
                 Step::Grow { divisor, .. } if self.pacing => (ack.acked / divisor, u32::MAX),
                 Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
                 Step::Done => {
@@ -395,6 +397,14 @@ impl CongestionWindow {
             self.grow(acked.min(segments.saturating_mul(self.mss)));
         }
         false
+    }
+
+    /// The last number of a round of slow start that begins with this acknowledgement: what has left,
+    /// or will leave for acknowledgements that came before it in this turn. Were that left out, the
+    /// next round would begin within the burst of this one.
+    fn round_end(&self, ack: &Ack, full: bool) -> SeqNumber {
+        let owed = ack.una + self.cwnd.saturating_sub(ack.acked);
+        if full && owed.after(ack.nxt) { owed } else { ack.nxt }
     }
 
     /// The delay has grown: the path is about full. RFC 9406, section 4.2; RFC 9438, section 4.10.
