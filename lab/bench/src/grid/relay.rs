@@ -47,16 +47,17 @@ impl Passage {
 }
 
 /// One side: where packets come from, and the direction that they then take.
-struct Side {
-    tun: Tun,
+struct Side<'a> {
+    tun: &'a mut Tun,
     link: Link,
 }
 
-/// Carries packets until the run stops.
+/// Carries packets until the run stops. The devices stay the caller's: were they gone before both
+/// hosts are, what these still send would count as lost.
 pub(super) fn run(
-    near: Tun,
+    near: &mut Tun,
     forth: Link,
-    far: Tun,
+    far: &mut Tun,
     back: Link,
     stop: &Stop,
 ) -> io::Result<Passage> {
@@ -67,8 +68,8 @@ pub(super) fn run(
     let mut passage = Passage::default();
     while !stop.is_set() {
         let is_busy = near.receive(&mut batch)? | far.receive(&mut batch)?;
-        near.deliver(&mut far.tun, &mut batch, &mut passage)?;
-        far.deliver(&mut near.tun, &mut batch, &mut passage)?;
+        near.deliver(far.tun, &mut batch, &mut passage)?;
+        far.deliver(near.tun, &mut batch, &mut passage)?;
         if !is_busy {
             wait(&near, &far)?;
         }
@@ -78,7 +79,7 @@ pub(super) fn run(
     Ok(passage)
 }
 
-impl Side {
+impl Side<'_> {
     /// Takes in some packets, and says whether there may be more.
     fn receive(&mut self, batch: &mut PacketBatch) -> io::Result<bool> {
         self.tun.receive(batch)?;
@@ -114,11 +115,11 @@ impl Side {
 }
 
 /// Waits for a packet on either side, or until one arrives.
-fn wait(near: &Side, far: &Side) -> io::Result<()> {
+fn wait(near: &Side<'_>, far: &Side<'_>) -> io::Result<()> {
     let next = [near.link.poll_timeout(), far.link.poll_timeout()].into_iter().flatten().min();
     let until = next.map_or(LOOK, |next: Instant| next.since(now()).min(LOOK));
     let timeout = Timespec { tv_sec: 0, tv_nsec: until.subsec_nanos().into() };
-    let mut ready = [PollFd::new(&near.tun, PollFlags::IN), PollFd::new(&far.tun, PollFlags::IN)];
+    let mut ready = [PollFd::new(near.tun, PollFlags::IN), PollFd::new(far.tun, PollFlags::IN)];
     poll(&mut ready, Some(&timeout))?;
     Ok(())
 }

@@ -84,7 +84,8 @@ pub fn run(plan: Plan, sender: Sender) -> io::Result<Outcome> {
             hand_over(&near_device, device)?;
             sender.run(ours, &begins, stop)
         });
-        let passage = near.recv().ok().zip(far.recv().ok()).map(|(near, far)| {
+        let mut devices = near.recv().ok().zip(far.recv().ok());
+        let passage = devices.as_mut().map(|(near, far)| {
             let _ends = stop.on_drop();
             begin.send(()).map_err(|_| left_alone("the sender has ended"))?;
             relay::run(near, plan.forth(), far, plan.back(), stop)
