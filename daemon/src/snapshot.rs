@@ -393,6 +393,8 @@ pub struct ConnectionRow {
 pub struct ConnectionInfo {
     /// Congestion control: `cubic` or `reno`.
     pub congestion: &'static str,
+    /// Where loss recovery stands: `open`, `disorder`, `cwr`, `recovery` or `loss`.
+    pub ca_state: &'static str,
     /// Whether timestamps are in use.
     pub timestamps: bool,
     /// Whether selective acknowledgements are in use.
@@ -415,6 +417,8 @@ pub struct ConnectionInfo {
     pub retransmits: u64,
     /// Window or keepalive probes unanswered.
     pub probes: u64,
+    /// For how long an acknowledgement is held back, in microseconds; zero before text has come.
+    pub ato_us: u64,
     /// Maximum segment size towards the peer, in bytes.
     pub mss: u64,
     /// Largest packet that the path is taken to carry, in bytes.
@@ -463,6 +467,12 @@ pub struct ConnectionInfo {
     pub data_segs_in: u64,
     /// Segments sent again.
     pub total_retrans: u64,
+    /// Segments that have arrived at the peer, each once.
+    pub delivered: u64,
+    /// Time in which text was written and not acknowledged, in microseconds.
+    pub busy_us: u64,
+    /// Size of the receive buffer as it is tuned now, in bytes.
+    pub rcv_space: u64,
     /// Milliseconds since text was last sent.
     pub last_data_sent_ms: u64,
     /// Milliseconds since any segment was last received.

@@ -4,7 +4,7 @@ mod support;
 
 use support::bottleneck::{Bottleneck, Path};
 use support::script::Script;
-use wharf_transport::tcp::Congestion;
+use wharf_transport::tcp::{CaState, Congestion};
 use wharf_transport::time::Duration;
 
 /// Connected, both sides with ECN.
@@ -173,6 +173,17 @@ fn an_echo_reduces_once_a_window_and_cwr_says_so_once() {
         "
     );
     script().run(&text);
+}
+
+#[test] // tcpi_ca_state: TCP_CA_CWR
+fn until_what_was_out_is_acknowledged_an_echo_is_being_answered() {
+    for (answer, state) in [("", CaState::Cwr), ("+0.010 < . 1:1(0) ack 10001", CaState::Open)] {
+        let text = format!("{CONNECTED}{TEN}\n+0.010 < .E 1:1(0) ack 2001\n{answer}");
+        script().run_then(&text, |run| {
+            let info = run.stack.info(run.now, run.connection.expect("open")).expect("alive");
+            assert_eq!(info.ca_state, state);
+        });
+    }
 }
 
 #[test] // sections 6.1.5 and 6.1.2: neither mark nor CWR on what is sent again

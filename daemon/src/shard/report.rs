@@ -245,6 +245,7 @@ fn connections(snapshot: &RouteSnapshot) -> RouteConnections {
 fn connection_info(info: &Info) -> ConnectionInfo {
     ConnectionInfo {
         congestion: info.congestion.name(),
+        ca_state: info.ca_state.name(),
         timestamps: info.timestamps,
         sack: info.sack,
         ecn: info.ecn,
@@ -256,6 +257,7 @@ fn connection_info(info: &Info) -> ConnectionInfo {
         backoff: u64::from(info.backoff),
         retransmits: u64::from(info.retransmits),
         probes: u64::from(info.probes),
+        ato_us: micros(info.ato),
         mss: u64::from(info.snd_mss),
         pmtu: u64::from(info.pmtu),
         rcvmss: u64::from(info.rcv_mss),
@@ -280,6 +282,9 @@ fn connection_info(info: &Info) -> ConnectionInfo {
         data_segs_out: info.data_segs_out,
         data_segs_in: info.data_segs_in,
         total_retrans: info.total_retrans,
+        delivered: info.delivered,
+        busy_us: micros(info.busy),
+        rcv_space: u64::from(info.rcv_space),
         last_data_sent_ms: millis(info.last_data_sent),
         last_ack_recv_ms: millis(info.last_ack_recv),
         buffer_bytes: info.buffers as u64,

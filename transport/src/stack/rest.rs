@@ -15,6 +15,7 @@ use super::bookkeeping::Entry;
 use super::slots::{ConnectionId, Slots};
 use super::standing::Queue;
 use super::stats::Stats;
+use super::surface::mss;
 use super::transmit::Ends;
 use crate::tcp::{Connection, Dormant, PathRecord, State, timestamp_offset};
 use crate::time::{Duration, Instant};
@@ -238,7 +239,8 @@ impl Stack {
 
     fn whole(&self, dormant: &Dormant, ends: Ends, path: PathRecord) -> Connection {
         let offset = timestamp_offset(&self.secrets.timestamps, ends.local, ends.remote);
-        dormant.wake(&self.config.tcp, offset, path, ends.remote.is_ipv4())
+        let mss = mss(self.config.mtu, ends.remote.ip());
+        dormant.wake(&self.config.tcp, offset, mss, path, ends.remote.is_ipv4())
     }
 
     fn watched_connection(&mut self, id: ConnectionId) -> Option<&mut Connection> {

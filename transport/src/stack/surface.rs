@@ -395,7 +395,7 @@ impl Stack {
 
 /// The longest text that fits into a packet, options not counted: RFC 9293, section 3.7.1 and
 /// RFC 6691.
-fn mss(mtu: u16, remote: IpAddr) -> u16 {
+pub(super) fn mss(mtu: u16, remote: IpAddr) -> u16 {
     let header = if remote.is_ipv4() { 20 } else { 40 };
     mtu.saturating_sub(header + 20).max(1)
 }

@@ -117,6 +117,11 @@ impl DelayedAck {
         gap.map_or(longest, |gap| (gap * GAPS).max(DELAY_MIN).min(longest))
     }
 
+    /// The same, once text has come: `tcpi_ato`. Zero before.
+    pub(super) fn timeout(&self, longest: Duration) -> Duration {
+        self.text_at.map_or(Duration::ZERO, |_| self.delay(longest))
+    }
+
     /// The delay is over, and nothing has carried what is owed. Says whether something is.
     pub(super) fn on_timeout(&mut self) -> bool {
         if self.due == Due::Not {

@@ -34,6 +34,38 @@ use super::timestamps::TimestampState;
 /// What a byte counts time in, up to eight minutes.
 const UNVALIDATED_UNIT: Duration = Duration::from_secs(2);
 
+/// What busy time is counted in, up to five days, in microseconds.
+const BUSY_UNIT_US: u64 = 100;
+
+/// Something that is or is not.
+#[derive(Clone, Copy, Debug)]
+enum Mark {
+    Timestamps = 1,
+    /// The peer is to hear that the window was reduced: CWR.
+    CwrDue = 2,
+    SackPermitted = 4,
+    Ecn = 8,
+    SpeaksFirst = 16,
+    PeerSpoke = 32,
+    /// A byte was acknowledged.
+    HasReleased = 64,
+}
+
+/// Marks, in one byte.
+#[derive(Clone, Copy, Debug)]
+struct Marks(u8);
+
+impl Marks {
+    fn of(marks: &[(Mark, bool)]) -> Self {
+        let set = marks.iter().filter(|(_, is_set)| *is_set);
+        Self(set.fold(0, |bits, (mark, _)| bits | *mark as u8))
+    }
+
+    const fn has(self, mark: Mark) -> bool {
+        self.0 & mark as u8 != 0
+    }
+}
+
 /// What is kept of a connection at rest.
 #[derive(Clone, Copy, Debug)]
 pub struct Dormant {
@@ -68,9 +100,12 @@ pub struct Dormant {
     data_segs_in: u32,
     data_segs_out: u32,
     total_retrans: u32,
+    delivered: u32,
+    /// Time with text written and not acknowledged, in units of [`BUSY_UNIT_US`].
+    busy: u32,
     /// Largest segment that both sides allow; the path's is in the stack's record of it.
-    snd_mss_max: u16,
-    rcv_mss: u16,
+    /// Never zero, so that a place needs no further byte to say whether a connection rests.
+    snd_mss_max: NonZeroU16,
     /// Degree of reordering in segments, if it or earlier ones have seen any.
     reordering: Option<NonZeroU16>,
     /// Shifts of the windows, four bits each: the peer's above ours.
@@ -78,14 +113,8 @@ pub struct Dormant {
     /// How long cwnd had not been validated when text last went, in [`UNVALIDATED_UNIT`]s.
     unvalidated: u8,
     /// The byte acknowledged last: what a repeat sends.
-    last_released: Option<u8>,
-    timestamps: bool,
-    /// Whether the peer is to hear that the window was reduced: CWR.
-    cwr_due: bool,
-    sack_permitted: bool,
-    ecn: bool,
-    speaks_first: bool,
-    peer_spoke: bool,
+    last_released: u8,
+    marks: Marks,
 }
 
 /// What an idle connection may cost, of which the rest is its place in the stack.
@@ -103,6 +132,7 @@ impl Dormant {
         }
         let rtt = it.rtt.measured()?;
         let figures = &it.figures;
+        let last_released = it.send_buffer.last_released().and_then(|byte| byte.first().copied());
         Some(Self {
             heard_at: it.heard_at,
             text_sent_at: it.text_sent_at,
@@ -126,36 +156,41 @@ impl Dormant {
             data_segs_in: saturated(figures.data_segs_in),
             data_segs_out: saturated(figures.data_segs_out),
             total_retrans: saturated(figures.total_retrans),
-            snd_mss_max: it.path_mtu.ceiling(),
-            rcv_mss: it.start.mss,
+            delivered: saturated(figures.delivered),
+            busy: saturated(figures.busy_us / BUSY_UNIT_US),
+            snd_mss_max: NonZeroU16::new(it.path_mtu.ceiling())?,
             reordering: it.recovery.rack.degree_known().and_then(NonZeroU16::new),
             shifts: it.snd.shift << 4 | it.rcv.shift,
             unvalidated: unvalidated_units(it),
-            last_released: it.send_buffer.last_released().and_then(|byte| byte.first().copied()),
-            timestamps: it.timestamps.is_some(),
-            cwr_due: it.congestion.cwr_due(),
-            sack_permitted: it.sack_permitted,
-            ecn: it.ecn.is_agreed(),
-            speaks_first: it.lease.speaks_first(),
-            peer_spoke: it.lease.peer_spoke(),
+            last_released: last_released.unwrap_or_default(),
+            marks: Marks::of(&[
+                (Mark::Timestamps, it.timestamps.is_some()),
+                (Mark::CwrDue, it.congestion.cwr_due()),
+                (Mark::SackPermitted, it.sack_permitted),
+                (Mark::Ecn, it.ecn.is_agreed()),
+                (Mark::SpeaksFirst, it.lease.speaks_first()),
+                (Mark::PeerSpoke, it.lease.peer_spoke()),
+                (Mark::HasReleased, last_released.is_some()),
+            ]),
         })
     }
 
-    /// The connection, whole again. `config` is that of [`Dormant::of`], `timestamp_offset` what the
-    /// connection began with, `path` what is known of its path by now, and `ipv4` whether its packets
-    /// are IPv4's.
+    /// The connection, whole again. `config` is that of [`Dormant::of`], `timestamp_offset` and `mss`
+    /// what the connection began with, `path` what is known of its path by now, and `ipv4` whether its
+    /// packets are IPv4's.
     #[must_use]
     pub fn wake(
         &self,
         config: &Config,
         timestamp_offset: u32,
+        mss: u16,
         path: PathRecord,
         ipv4: bool,
     ) -> Connection {
         let start = Start {
             isn: self.snd_una - 1,
             timestamp_offset,
-            mss: self.rcv_mss,
+            mss,
             peer_mss: Start::default_mss(ipv4),
             ipv4,
             path: self.path_from(path),
@@ -164,25 +199,26 @@ impl Dormant {
         let it = &mut connection;
         self.wake_sequence_spaces(it);
         it.rtt = it.rtt.resumed(self.heard_at, self.rtt);
-        it.snd.mss = it.path_mtu.begin(self.snd_mss_max, it.start.path.pmtu);
-        let mss = u32::from(it.snd.mss);
+        it.snd.mss = it.path_mtu.begin(self.snd_mss_max.get(), it.start.path.pmtu);
+        let snd_mss = u32::from(it.snd.mss);
         let since = it.last_active() - UNVALIDATED_UNIT * u32::from(self.unvalidated);
-        it.congestion = CongestionWindow::restored(&it.config, mss, self.congestion, since);
-        it.congestion.owe_cwr(self.cwr_due);
+        it.congestion = CongestionWindow::restored(&it.config, snd_mss, self.congestion, since);
+        it.congestion.owe_cwr(self.marks.has(Mark::CwrDue));
         it.size_send_buffer();
-        it.ecn = EcnState::restored(self.ecn);
+        it.ecn = EcnState::restored(self.marks.has(Mark::Ecn));
         it.timestamps = self
-            .timestamps
+            .marks
+            .has(Mark::Timestamps)
             .then(|| TimestampState::new(self.heard_at, timestamp_offset, self.ts_recent));
-        it.sack_permitted = self.sack_permitted;
+        it.sack_permitted = self.marks.has(Mark::SackPermitted);
         // Agreed on shifts of zero both ways scale nothing.
         it.scaling = self.shifts > 0;
         it.acks.last_sent = self.rcv_nxt;
         it.lease = Lease::at_rest(
             (self.snd_una, self.bytes_acked),
             self.lease_offset,
-            self.speaks_first,
-            self.peer_spoke,
+            self.marks.has(Mark::SpeaksFirst),
+            self.marks.has(Mark::PeerSpoke),
         );
         it.figures = self.figures();
         if let Some(due) = self.poll_timeout(config) {
@@ -222,7 +258,8 @@ impl Dormant {
         (snd.max_wnd, snd.shift) = (self.max_snd_wnd, self.shifts >> 4);
         (rcv.irs, rcv.nxt, rcv.edge) = (self.rcv_nxt - 1, self.rcv_nxt, self.rcv_edge);
         (rcv.capacity, rcv.shift) = (self.rcv_capacity, self.shifts & 0xf);
-        send_buffer.remember_released(self.last_released);
+        let has_released = self.marks.has(Mark::HasReleased);
+        send_buffer.remember_released(has_released.then_some(self.last_released));
         (*heard_at, *text_sent_at) = (self.heard_at, self.text_sent_at);
     }
 
@@ -237,6 +274,9 @@ impl Dormant {
             data_segs_in: self.data_segs_in.into(),
             data_segs_out: self.data_segs_out.into(),
             total_retrans: self.total_retrans.into(),
+            delivered: self.delivered.into(),
+            busy_us: u64::from(self.busy) * BUSY_UNIT_US,
+            busy_since: Instant::ORIGIN,
         }
     }
 }

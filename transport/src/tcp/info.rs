@@ -4,13 +4,45 @@ use crate::time::{Duration, Instant};
 
 use super::config::Congestion;
 use super::connection::Connection;
+use super::loss::Phase;
 use super::state::State;
+
+/// Where loss recovery stands: `tcpi_ca_state`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaState {
+    /// Nothing out of the ordinary.
+    Open,
+    /// Something was reported or repeated, and nothing is taken for lost.
+    Disorder,
+    /// Routers have reported congestion, and what was out then is not acknowledged yet.
+    Cwr,
+    /// Fast recovery.
+    Recovery,
+    /// After a timeout.
+    Loss,
+}
+
+impl CaState {
+    /// Its name in lower case, without the kernel's `TCP_CA_`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Disorder => "disorder",
+            Self::Cwr => "cwr",
+            Self::Recovery => "recovery",
+            Self::Loss => "loss",
+        }
+    }
+}
 
 /// What `ss -ti` would show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Info {
     /// The state.
     pub state: State,
+    /// Where loss recovery stands.
+    pub ca_state: CaState,
     /// Smoothed round-trip time, once measured.
     pub rtt: Option<Duration>,
     /// Its mean deviation.
@@ -21,6 +53,9 @@ pub struct Info {
     pub rto: Duration,
     /// Doublings of RTO in force.
     pub backoff: u8,
+    /// For how long an acknowledgement is held back as things stand; zero before text has come, and
+    /// again after a rest.
+    pub ato: Duration,
     /// Largest text of a segment we send, options not taken off, in bytes.
     pub snd_mss: u16,
     /// Largest text of a segment the peer may send, in bytes.
@@ -82,6 +117,10 @@ pub struct Info {
     pub data_segs_out: u64,
     /// Segments sent again.
     pub total_retrans: u64,
+    /// Segments that have arrived at the peer, each once, as it tells; our SYN is one.
+    pub delivered: u64,
+    /// Time in which text was written and not acknowledged.
+    pub busy: Duration,
     /// Time since text was last sent.
     pub last_data_sent: Duration,
     /// Time since any segment was last received.
@@ -114,6 +153,19 @@ pub(super) struct Figures {
     pub(super) data_segs_in: u64,
     pub(super) data_segs_out: u64,
     pub(super) total_retrans: u64,
+    pub(super) delivered: u64,
+    /// Time with text in the send buffer, up to when it was last empty, in microseconds.
+    pub(super) busy_us: u64,
+    /// When text last came into an empty send buffer.
+    pub(super) busy_since: Instant,
+}
+
+impl Figures {
+    /// Everything that was written is acknowledged.
+    pub(super) fn stop_being_busy(&mut self, now: Instant) {
+        let busy = now.since(self.busy_since).as_micros();
+        self.busy_us = self.busy_us.saturating_add(u64::try_from(busy).unwrap_or(u64::MAX));
+    }
 }
 
 impl Connection {
@@ -123,11 +175,13 @@ impl Connection {
         let figures = &self.figures;
         Info {
             state: self.state(),
+            ca_state: self.ca_state(),
             rtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             min_rtt: self.rtt.min_rtt(),
             rto: self.rtt.rto(),
             backoff: self.rtt.backoff(),
+            ato: self.acks.timeout(self.config.delayed_ack),
             snd_mss: self.snd.mss,
             rcv_mss: self.rcv.mss,
             advmss: self.start.mss,
@@ -158,6 +212,8 @@ impl Connection {
             data_segs_in: figures.data_segs_in,
             data_segs_out: figures.data_segs_out,
             total_retrans: figures.total_retrans,
+            delivered: figures.delivered,
+            busy: self.busy(now),
             last_data_sent: now.since(self.text_sent_at),
             last_ack_recv: now.since(self.heard_at),
             window_scale: self.scaling,
@@ -168,5 +224,26 @@ impl Connection {
             snd_space: self.send_buffer.limit(),
             buffers: self.memory(),
         }
+    }
+
+    fn ca_state(&self) -> CaState {
+        let scoreboard = &self.recovery.scoreboard;
+        let is_in_order = scoreboard.sacked() == 0 && self.recovery.duplicates == 0;
+        match self.recovery.phase {
+            Phase::Timeout => CaState::Loss,
+            Phase::Fast => CaState::Recovery,
+            Phase::Open if self.congestion.answers_echo(self.snd.una) => CaState::Cwr,
+            Phase::Open if is_in_order => CaState::Open,
+            Phase::Open => CaState::Disorder,
+        }
+    }
+
+    /// Time in which text was written and not acknowledged.
+    fn busy(&self, now: Instant) -> Duration {
+        let before = Duration::from_micros(self.figures.busy_us);
+        if self.send_buffer.is_empty() {
+            return before;
+        }
+        before + now.since(self.figures.busy_since)
     }
 }

@@ -55,7 +55,7 @@ pub use connection::Connection;
 pub use dormant::Dormant;
 pub use error::{Read, ReadError, WriteError};
 pub use event::{CloseReason, Event};
-pub use info::Info;
+pub use info::{CaState, Info};
 pub use isn::{Isn, timestamp_offset};
 pub use lease::{LeaseFigures, Quiescence};
 pub use path::{KnownMtu, PathRecord, RoundTrip};

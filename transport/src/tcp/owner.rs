@@ -19,6 +19,9 @@ impl Connection {
     /// [`WriteError`]: this side has finished, or the connection is closed.
     pub fn write(&mut self, now: Instant, bytes: &[u8]) -> Result<usize, WriteError> {
         self.check_open_for_writing()?;
+        if self.send_buffer.is_empty() {
+            self.figures.busy_since = now;
+        }
         let taken = self.send_buffer.push(bytes);
         self.write_blocked |= taken < bytes.len();
         if let Some(timeout) = self.config.user_timeout.filter(|_| taken > 0) {

@@ -12,6 +12,7 @@ use serde::Deserialize;
 #[serde(default)]
 pub(super) struct Tokens {
     congestion: String,
+    ca_state: String,
     timestamps: bool,
     sack: bool,
     ecn: bool,
@@ -21,6 +22,7 @@ pub(super) struct Tokens {
     min_rtt_us: u64,
     rto_us: u64,
     backoff: u64,
+    ato_us: u64,
     mss: u64,
     pmtu: u64,
     rcvmss: u64,
@@ -45,9 +47,15 @@ pub(super) struct Tokens {
     data_segs_out: u64,
     data_segs_in: u64,
     total_retrans: u64,
+    delivered: u64,
+    busy_us: u64,
+    rcv_space: u64,
     last_data_sent_ms: u64,
     last_ack_recv_ms: u64,
 }
+
+/// Where recovery stands when nothing is to be said of it.
+const CA_STATE_NONE: &str = "open";
 
 /// What `ss` takes for no reordering.
 const REORDERING_NONE: u64 = 3;
@@ -74,6 +82,9 @@ impl Tokens {
         if !self.congestion.is_empty() {
             write!(text, "{} ", self.congestion)?;
         }
+        if !self.ca_state.is_empty() && self.ca_state != CA_STATE_NONE {
+            write!(text, "ca_state:{} ", self.ca_state)?;
+        }
         match self.wscale {
             Some((theirs, ours)) => write!(text, "wscale:{theirs},{ours} "),
             None => Ok(()),
@@ -86,6 +97,9 @@ impl Tokens {
         token(text, "backoff", self.backoff)?;
         if self.rtt_us > 0 {
             write!(text, "rtt:{}/{} ", millis(self.rtt_us), millis(self.rttvar_us))?;
+        }
+        if self.ato_us > 0 {
+            write!(text, "ato:{} ", shortest_millis(self.ato_us))?;
         }
         token(text, "mss", self.mss)?;
         token(text, "pmtu", self.pmtu)?;
@@ -121,6 +135,10 @@ impl Tokens {
         }
         token(text, "lastsnd", self.last_data_sent_ms)?;
         token(text, "lastack", self.last_ack_recv_ms)?;
+        token(text, "delivered", self.delivered)?;
+        if self.busy_us >= 1000 {
+            write!(text, "busy:{}ms ", self.busy_us / 1000)?;
+        }
         token(text, "unacked", self.segments(self.unacked_bytes))?;
         if self.retrans_bytes > 0 || self.total_retrans > 0 {
             let now = self.segments(self.retrans_bytes);
@@ -132,6 +150,7 @@ impl Tokens {
         if self.reordering != REORDERING_NONE {
             token(text, "reordering", self.reordering)?;
         }
+        token(text, "rcv_space", self.rcv_space)?;
         token(text, "notsent", self.notsent_bytes)?;
         if self.min_rtt_us > 0 {
             write!(text, "minrtt:{} ", millis(self.min_rtt_us))?;
@@ -156,6 +175,11 @@ fn millis(micros: u64) -> String {
     format!("{}.{:03}", micros / 1000, micros % 1000)
 }
 
+/// The same without zeros at its end, as C's `%g` has it.
+fn shortest_millis(micros: u64) -> String {
+    millis(micros).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,6 +189,7 @@ mod tests {
     fn every_figure_in_the_order_of_ss() {
         let told = ConnectionInfo {
             congestion: "cubic",
+            ca_state: "recovery",
             timestamps: true,
             sack: true,
             ecn: true,
@@ -176,6 +201,7 @@ mod tests {
             backoff: 1,
             retransmits: 1,
             probes: 1,
+            ato_us: 40_000,
             mss: 1_000,
             pmtu: 1_040,
             rcvmss: 536,
@@ -200,6 +226,9 @@ mod tests {
             data_segs_out: 7,
             data_segs_in: 8,
             total_retrans: 9,
+            delivered: 13,
+            busy_us: 14_999,
+            rcv_space: 65_536,
             last_data_sent_ms: 10,
             last_ack_recv_ms: 11,
             buffer_bytes: 12,
@@ -208,17 +237,30 @@ mod tests {
         let tokens: Tokens = serde_json::from_value(told).unwrap();
         assert_eq!(
             tokens.to_string(),
-            "ts sack ecn cubic wscale:7,5 rto:400 backoff:1 rtt:20.000/1.125 mss:1000 pmtu:1040 \
-             rcvmss:536 advmss:1448 cwnd:14 ssthresh:2 bytes_sent:1 bytes_retrans:4 bytes_acked:2 \
+            "ts sack ecn cubic ca_state:recovery wscale:7,5 rto:400 backoff:1 rtt:20.000/1.125 ato:40 \
+             mss:1000 pmtu:1040 rcvmss:536 advmss:1448 cwnd:14 ssthresh:2 bytes_sent:1 bytes_retrans:4 bytes_acked:2 \
              bytes_received:3 segs_out:5 segs_in:6 data_segs_out:7 data_segs_in:8 send 5840000bps \
-             lastsnd:10 lastack:11 unacked:4 retrans:1/9 lost:2 sacked:1 dsack_dups:2 reordering:6 \
-             notsent:77 minrtt:19.500 snd_wnd:64000 rcv_wnd:65535"
+             lastsnd:10 lastack:11 delivered:13 busy:14ms unacked:4 retrans:1/9 lost:2 sacked:1 dsack_dups:2 reordering:6 \
+             rcv_space:65536 notsent:77 minrtt:19.500 snd_wnd:64000 rcv_wnd:65535"
         );
     }
 
     #[test]
+    fn a_delay_is_shown_without_zeros_at_its_end() {
+        for (micros, shown) in [(40_000, "40"), (100_000, "100"), (1_500, "1.5"), (7, "0.007")] {
+            assert_eq!(shortest_millis(micros), shown);
+        }
+    }
+
+    #[test]
     fn what_is_zero_is_left_out() {
-        let quiet = Tokens { rto_us: 1_000_000, reordering: 3, ..Tokens::default() };
+        let quiet = Tokens {
+            ca_state: "open".to_owned(),
+            busy_us: 999,
+            rto_us: 1_000_000,
+            reordering: 3,
+            ..Tokens::default()
+        };
         assert_eq!(quiet.to_string(), "rto:1000");
     }
 }

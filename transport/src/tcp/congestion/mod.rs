@@ -224,6 +224,12 @@ impl CongestionWindow {
         self.pacer.on_sent(bytes);
     }
 
+    /// Whether a report of congestion by routers is being answered for: what was out when it came is
+    /// not acknowledged up to `una` yet.
+    pub(in crate::tcp) fn answers_echo(&self, una: SeqNumber) -> bool {
+        self.before.is_none() && self.reduced_to.is_some_and(|end| una.before(end))
+    }
+
     /// So many `bytes` have been sent again.
     pub(in crate::tcp) fn on_resent(&mut self, bytes: u32) {
         if let Some(unvalidated) = &mut self.unvalidated {

@@ -65,6 +65,9 @@ impl Connection {
         delivery.acked = seg.ack.offset_from(self.snd.una);
         let text = byte_len(self.text_within(seg.ack));
         self.send_buffer.release(text);
+        if text > 0 && self.send_buffer.is_empty() {
+            self.figures.stop_being_busy(now);
+        }
         self.figures.bytes_acked += u64::from(sequence_len(text));
         self.snd.una = seg.ack;
         if self.snd.nxt.before(seg.ack) {

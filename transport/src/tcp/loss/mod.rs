@@ -102,7 +102,7 @@ pub(super) struct Recovery {
     frto: Frto,
     undo: Option<Undo>,
     /// Duplicate acknowledgements in a row; stops at its largest value.
-    duplicates: u8,
+    pub(super) duplicates: u8,
     /// Whether this recovery has seen a partial acknowledgement.
     partial_seen: bool,
     /// RecoveryPoint; `recover` of RFC 6582, section 3.2: what was sent when recovery last began.
@@ -270,6 +270,7 @@ impl Connection {
         stats: &mut Stats,
     ) {
         stats.delivered += u64::from(delivery.segments);
+        self.figures.delivered += u64::from(delivery.segments);
         if delivery.acked > 0 {
             let sample = self.sample_round_trip(now, delivery.echo);
             delivery.rtt = sample.or_else(|| self.echoed_round_trip(now, delivery.echo));
@@ -293,6 +294,7 @@ impl Connection {
         self.sample_round_trip(now, echo);
         self.recovery.retries = 0;
         self.unreported.syns_delivered += 1;
+        self.figures.delivered += 1;
         self.restart_retransmission_timer(now);
     }
 

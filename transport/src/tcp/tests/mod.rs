@@ -5,6 +5,7 @@ mod buffers;
 mod close;
 mod discards;
 mod handshake;
+mod info;
 mod lease;
 mod liveness;
 mod loss;

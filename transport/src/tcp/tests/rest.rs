@@ -5,7 +5,7 @@ use super::solo::{Solo, seg};
 use super::{Owned, PLACES, bytes, plain, start};
 use crate::tcp::{
     CloseReason, Config, Connection, Dormant, Event, Info, Keepalive, LeaseFigures, PathRecord,
-    Setting,
+    Setting, Start,
 };
 use crate::time::{Duration, Instant};
 use crate::wire::{Flags, Segment, Text};
@@ -34,9 +34,14 @@ fn quiet(config: Config, isn: u32) -> Pair {
     pair
 }
 
+fn wake(dormant: &Dormant, config: &Config, isn: u32) -> Connection {
+    let Start { timestamp_offset, mss, .. } = start(isn);
+    dormant.wake(config, timestamp_offset, mss, PathRecord::default(), true)
+}
+
 fn put_to_rest_and_wake(end: &mut End, config: &Config, isn: u32) {
     let dormant = Dormant::of(&end.connection, config).expect("nothing is under way");
-    end.connection = dormant.wake(config, start(isn).timestamp_offset, PathRecord::default(), true);
+    end.connection = wake(&dormant, config, isn);
 }
 
 fn rest_both(pair: &mut Pair, config: &Config, isn: u32) {
@@ -44,9 +49,13 @@ fn rest_both(pair: &mut Pair, config: &Config, isn: u32) {
     put_to_rest_and_wake(pair.server(), config, isn.wrapping_add(77_777));
 }
 
-/// The figures, but for the memory that was given back.
+/// The figures, but for the memory that was given back, the gaps between segments, which are
+/// measured anew, and parts of 100 us.
 fn figures(connection: &Connection, now: Instant) -> Info {
-    Info { buffers: 0, ..connection.info(now) }
+    let info = connection.info(now);
+    let tenths = u32::try_from(info.busy.as_micros() / 100).unwrap();
+    let busy = Duration::from_micros(100) * tenths;
+    Info { buffers: 0, ato: Duration::ZERO, busy, ..info }
 }
 
 /// What went over the wire since number `from`.
@@ -145,8 +154,7 @@ fn the_lease_is_where_it_was() {
         solo.transmit();
         let before = solo.connection.lease_figures();
         let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
-        solo.connection =
-            dormant.wake(&config, start(isn).timestamp_offset, PathRecord::default(), true);
+        solo.connection = wake(&dormant, &config, isn);
         let figures =
             LeaseFigures { bytes_sent: 40, bytes_acked: 40, peer_spoke: false, proof: false };
         assert_eq!((before, solo.connection.lease_figures()), (figures, figures));
@@ -167,7 +175,7 @@ fn the_last_byte_can_be_repeated_after_rest() {
         solo.ack(1, 101, 65_535);
         solo.events();
         let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
-        solo.connection = dormant.wake(&config, 0, PathRecord::default(), true);
+        solo.connection = dormant.wake(&config, 0, start(5).mss, PathRecord::default(), true);
         assert!(solo.connection.repeat_last_byte(solo.now));
         let sent = solo.transmit();
         assert_eq!((sent[0].header.seq, sent[0].text.clone()), (solo.iss + 100, bytes(99, 1)));
@@ -251,7 +259,7 @@ fn a_probe_of_keepalive_keeps_it_awake_until_it_is_answered() {
     let dormant = Dormant::of(&solo.connection, &config).expect("at rest");
     let due = dormant.poll_timeout(&config).expect("keepalive is on");
     assert_eq!(due, solo.now + 5 * SECOND);
-    solo.connection = dormant.wake(&config, 0, PathRecord::default(), true);
+    solo.connection = dormant.wake(&config, 0, start(5).mss, PathRecord::default(), true);
     solo.now = due;
     solo.connection.handle_timeout(solo.now, &mut solo.stats);
     assert_eq!(solo.transmit().len(), 1, "the probe");
