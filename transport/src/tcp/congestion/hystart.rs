@@ -43,8 +43,8 @@ const INFINITE: u32 = u32::MAX;
 pub(super) enum Step {
     /// The window grows by what was acknowledged over `divisor`, by `segments` at most.
     Grow { divisor: u32, segments: u32 },
-    /// Slow start is over.
-    Done,
+    /// Slow start is over; the sign that came first.
+    Done(Sign),
 }
 
 /// The rounds of slow start.
@@ -67,7 +67,7 @@ pub(super) struct HyStart {
 
 /// Why growth slows down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
+pub(in crate::tcp) enum Sign {
     /// The round trip has grown.
     Delay,
     /// Acknowledgements come in a train that takes much of a round trip.
@@ -107,13 +107,13 @@ impl HyStart {
         }
         let rtt = Duration::from_micros(self.least_us.into());
         self.train.on_ack(ack.now, rtt, if paced { rtt } else { rtt / 2 });
-        if self.is_proved() {
-            return Step::Done;
+        if let Some(sign) = self.proved_sign() {
+            return Step::Done(sign);
         }
         let divisor = if self.conservative.is_some() { GROWTH_DIVISOR } else { 1 };
         if self.ends_round(ack, round_end) {
-            if self.on_round_end() {
-                return Step::Done;
+            if let Some(sign) = self.on_round_end() {
+                return Step::Done(sign);
             }
             self.begin_round(ack.now);
         }
@@ -133,16 +133,16 @@ impl HyStart {
         self.samples = self.samples.saturating_add(1);
     }
 
-    /// Looks for signs that the path is full; whether there are two. One alone slows down, and a
-    /// delay that falls again takes that back.
-    fn is_proved(&mut self) -> bool {
+    /// Looks for signs that the path is full; the first, if there are two. One alone slows down, and
+    /// a delay that falls again takes that back.
+    fn proved_sign(&mut self) -> Option<Sign> {
         let is_delayed = |than| self.samples >= SAMPLES && has_grown(self.current_min_us, than);
         let is_train = self.train.is_long();
         match self.conservative.map(|it| it.sign) {
-            Some(Sign::Train) => return is_delayed(self.least_us),
-            Some(Sign::Delay) => {
+            Some(sign @ Sign::Train) => return is_delayed(self.least_us).then_some(sign),
+            Some(sign @ Sign::Delay) => {
                 self.conservative = self.conservative.filter(|it| !self.is_below(it.baseline_us));
-                return is_train && self.conservative.is_some();
+                return self.conservative.filter(|_| is_train).map(|_| sign);
             }
             None if is_train => self.slow_down(Sign::Train, 0),
             None if is_delayed(self.last_min_us) => {
@@ -150,7 +150,7 @@ impl HyStart {
             }
             None => {}
         }
-        false
+        None
     }
 
     fn is_below(&self, baseline_us: u32) -> bool {
@@ -184,16 +184,16 @@ impl HyStart {
         self.samples = 0;
     }
 
-    /// A round is over; whether slow start is. A train that the next round, which is longer, does
+    /// A round is over; the sign by which slow start is, if it is. A train that the next round, which is longer, does
     /// not show was feigned.
-    fn on_round_end(&mut self) -> bool {
-        let Some(conservative) = &mut self.conservative else { return false };
+    fn on_round_end(&mut self) -> Option<Sign> {
+        let conservative = self.conservative.as_mut()?;
         conservative.rounds_left -= 1;
         if conservative.sign == Sign::Train && !self.train.is_long() {
             self.conservative = None;
-            return false;
+            return None;
         }
-        conservative.rounds_left == 0
+        (conservative.rounds_left == 0).then_some(conservative.sign)
     }
 }
 
@@ -254,7 +254,7 @@ mod tests {
         for rtt in rtts {
             let steps = play.round(10, rtt * 1_000);
             conservative.push(play.is_conservative());
-            if steps.contains(&Step::Done) {
+            if steps.iter().any(|step| matches!(step, Step::Done(_))) {
                 return (conservative, true);
             }
         }
@@ -319,18 +319,22 @@ mod tests {
 
     /// A round trip of 100 ms in rounds of 100 acknowledgements, with these gaps in microseconds and
     /// round trips in milliseconds; after which of them growth was slow, and whether it ended.
-    fn play_trains(rounds: &[(u64, u64)]) -> (Vec<bool>, bool) {
+    fn play_trains(rounds: &[(u64, u64)]) -> (Vec<bool>, Option<Sign>) {
         let mut play = Play::new();
         let mut conservative = Vec::new();
         play.round(100, 100_000);
         for (gap_us, rtt_ms) in rounds {
             let steps = play.train(100, rtt_ms * 1_000, *gap_us);
             conservative.push(play.is_conservative());
-            if steps.contains(&Step::Done) {
-                return (conservative, true);
+            let sign = steps.iter().find_map(|step| match step {
+                Step::Done(sign) => Some(*sign),
+                Step::Grow { .. } => None,
+            });
+            if sign.is_some() {
+                return (conservative, sign);
             }
         }
-        (conservative, false)
+        (conservative, None)
     }
 
     #[test]
@@ -340,24 +344,27 @@ mod tests {
 
     #[test]
     fn a_train_and_a_delay_end_slow_start_at_once() {
-        assert_eq!(play_trains(&[(900, 100), (900, 100), (900, 113)]), (vec![true; 3], true));
-        let (conservative, done) = play_trains(&[(900, 100), (900, 112), (900, 112)]);
-        assert!(!done && conservative == [true; 3], "less than an eighth");
-        let (conservative, done) = play_trains(&[(100, 120), (900, 120)]);
-        assert!(done && conservative == [true; 2], "the delay first");
+        assert_eq!(
+            play_trains(&[(900, 100), (900, 100), (900, 113)]),
+            (vec![true; 3], Some(Sign::Train))
+        );
+        let (conservative, sign) = play_trains(&[(900, 100), (900, 112), (900, 112)]);
+        assert_eq!((conservative, sign), (vec![true; 3], None), "less than an eighth");
+        let (conservative, sign) = play_trains(&[(100, 120), (900, 120)]);
+        assert_eq!((conservative, sign), (vec![true; 2], Some(Sign::Delay)), "the delay first");
     }
 
     #[test]
     fn a_train_that_does_not_last_was_none() {
-        let (conservative, done) = play_trains(&[(900, 100), (100, 100), (100, 100)]);
+        let (conservative, sign) = play_trains(&[(900, 100), (100, 100), (100, 100)]);
         assert_eq!(conservative, [true, true, false], "the second round has none");
-        assert!(!done);
+        assert_eq!(sign, None);
     }
 
     #[test]
     fn trains_alone_end_slow_start_after_five_rounds() {
-        let (conservative, done) = play_trains(&[(900, 100); 9]);
-        assert!(done);
+        let (conservative, sign) = play_trains(&[(900, 100); 9]);
+        assert_eq!(sign, Some(Sign::Train));
         assert_eq!(conservative.len(), 6, "the first acknowledgement of the sixth ends the fifth");
     }
 

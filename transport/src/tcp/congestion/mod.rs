@@ -27,6 +27,7 @@ use crate::wire::SeqNumber;
 
 use self::controller::{CongestionController, Controller};
 pub(super) use self::ecn::EcnState;
+pub(in crate::tcp) use self::hystart::Sign;
 use self::hystart::{HyStart, Step};
 use self::pacer::{Pacer, Rate};
 use self::path::Inheritance;
@@ -237,17 +238,17 @@ impl CongestionWindow {
         }
     }
 
-    /// New data was acknowledged outside recovery. Says whether that has ended slow start, because
-    /// the delay has grown.
-    pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) -> bool {
+    /// New data was acknowledged outside recovery. The sign by which that has ended slow start,
+    /// if it has.
+    pub(in crate::tcp) fn on_ack(&mut self, ack: &Ack) -> Option<Sign> {
         self.reduced_to = self.reduced_to.filter(|end| ack.una.at_or_before(*end));
         let full = self.used_up;
         let round_is_over = self.validation.on_ack(ack);
-        let mut is_delayed = false;
+        let mut sign = None;
         if core::mem::take(&mut self.echoed) {
             self.controller.on_pause(ack.now);
         } else if self.in_slow_start() {
-            is_delayed = self.slow_start(ack, full);
+            sign = self.slow_start(ack, full);
         } else if full {
             let growth = self.controller.on_ack(self.window(), ack);
             self.grow(growth);
@@ -257,7 +258,7 @@ impl CongestionWindow {
         if round_is_over {
             self.validate(ack.now, ack.srtt, full);
         }
-        is_delayed
+        sign
     }
 
     /// Sending goes on after a pause in which nothing was out. The pause was no time of growth, and
@@ -382,16 +383,16 @@ impl CongestionWindow {
     }
 
     /// Slow start: RFC 5681, section 3.1; the first one of a connection by RFC 9406. Later ones end
-    /// at the ssthresh that a loss has found. Says whether it has ended so.
-    fn slow_start(&mut self, ack: &Ack, full: bool) -> bool {
+    /// at the ssthresh that a loss has found. The sign by which it has ended, if it has.
+    fn slow_start(&mut self, ack: &Ack, full: bool) -> Option<Sign> {
         let round_end = self.round_end(ack, full);
         let limit = if self.is_first_slow_start() {
             match self.hystart.on_ack(ack, round_end, self.pacing) {
                 Step::Grow { divisor, .. } if self.pacing => (ack.acked / divisor, u32::MAX),
                 Step::Grow { divisor, segments } => (ack.acked / divisor, segments),
-                Step::Done => {
+                Step::Done(sign) => {
                     self.leave_slow_start();
-                    return true;
+                    return Some(sign);
                 }
             }
         } else {
@@ -402,7 +403,7 @@ impl CongestionWindow {
         if full || validated {
             self.grow(acked.min(segments.saturating_mul(self.mss)));
         }
-        false
+        None
     }
 
     /// The last number of a round of slow start that begins with this acknowledgement: what has left,

@@ -3,14 +3,14 @@
 use crate::stack::stats::Stats;
 use crate::time::Instant;
 
-use super::super::congestion::{Ack, Congested};
+use super::super::congestion::{Ack, Congested, Sign};
 use super::super::connection::Connection;
 use super::{Delivery, Phase};
 
 impl Connection {
     /// New data was acknowledged outside fast recovery.
     pub(super) fn grow_window(&mut self, now: Instant, delivery: &Delivery, stats: &mut Stats) {
-        let slow_start_is_over = self.congestion.on_ack(&Ack {
+        let sign = self.congestion.on_ack(&Ack {
             now,
             acked: delivery.acked,
             una: self.snd.una,
@@ -18,10 +18,14 @@ impl Connection {
             rtt: delivery.rtt,
             srtt: self.rtt.srtt().unwrap_or_default(),
         });
-        if slow_start_is_over {
-            stats.hystart_delay_detect += 1;
-            stats.hystart_delay_cwnd += u64::from(self.congestion.cwnd() / u32::from(self.snd.mss));
-        }
+        let Some(sign) = sign else { return };
+        let segments = u64::from(self.congestion.cwnd() / u32::from(self.snd.mss));
+        let (count, windows) = match sign {
+            Sign::Train => (&mut stats.hystart_train_detect, &mut stats.hystart_train_cwnd),
+            Sign::Delay => (&mut stats.hystart_delay_detect, &mut stats.hystart_delay_cwnd),
+        };
+        *count += 1;
+        *windows += segments;
     }
 
     /// Something was lost: the window comes down, once for all that is out now.
