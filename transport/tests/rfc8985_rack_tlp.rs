@@ -389,3 +389,32 @@ fn a_lost_fin_is_found_by_a_probe() {
         |run| assert_eq!(run.stack.stats().timeouts, 0),
     );
 }
+
+#[test] // the probe of a recovery that was undone meanwhile would cut what was reported
+fn a_probe_is_none_once_recovery_was_in_vain_and_reports_are_there() {
+    path().run_then(
+        "
+        +0.000 write 5000
+        +0.000 finish
+        +0.000 >  .  1:1001(1000) ack 1
+        +0.000 >  .  1001:2001(1000) ack 1
+        +0.000 >  .  2001:3001(1000) ack 1
+        +0.000 >  .  3001:4001(1000) ack 1
+        +0.000 >  FP. 4001:5001(1000) ack 1
+        +0.040 <  .  1:1(0) ack 1 <sack 1001:2001>
+        +0.000 <  .  1:1(0) ack 1 <sack 3001:4001 1001:2001>
+        +0.000 <  .  1:1(0) ack 1 <sack 3001:5001 1001:2001>
+        +0.000 >  .  1:1001(1000) ack 1
+        +0.005 <  .  1:1(0) ack 2001 <sack 3001:5001>
+        +0.000 >  .  2001:3001(1000) ack 1
+        +0.002 <  .  1:1(0) ack 2001 <sack 1:1001 3001:5001>
+        +0.002 <  .  1:1(0) ack 2001 <sack 1:1001 3001:5001>
+        +0.196 >  .  2001:3001(1000) ack 1       # the timeout
+        +0.000 >  F. 5001:5001(0) ack 1
+        ",
+        |run| {
+            let stats = run.stack.stats();
+            assert_eq!((stats.full_undo, stats.tlp_probes, stats.timeouts), (1, 0, 1));
+        },
+    );
+}

@@ -106,8 +106,11 @@ impl Connection {
         if self.recovery.phase == Phase::Fast {
             return self.probe_in_recovery(now, stats);
         }
-        // The peer's window may have shrunk since.
-        self.recovery.probe.due = (1..=self.snd.wnd).contains(&self.snd.flight());
+        // The peer's window may have shrunk since; and a recovery that was undone has left reports
+        // behind, which tell enough, and which the last segment may lie in.
+        let flight = self.snd.flight();
+        let may_leave = (1..=self.snd.wnd).contains(&flight) && self.is_silence_for_probes();
+        self.recovery.probe.due = may_leave;
         if self.recovery.probe.due {
             // It may have been due at the same time.
             self.timers.set(Timer::Retransmit, now + self.rtt.rto());
