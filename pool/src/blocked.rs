@@ -1,8 +1,9 @@
-//! Routes whose waiters a limit of the whole pool stops, the one with the oldest waiter first.
+//! Routes whose waiters a limit of the whole pool stops, the one first whose next client has waited
+//! longest for its turn.
 //!
-//! A route stands here once at most. Its place may be too early, since the waiter that gave it may
-//! have left; it is never too late, since waiters join at the end. Who takes the first out and
-//! finds that its oldest waiter is younger puts it back.
+//! A route stands here once at most. Its place may be too early, since the client that gave it may
+//! have had its turn or left; it is never too late, since clients join at the end. Who takes the
+//! first out and finds that its next client is another puts it back.
 
 use std::collections::BinaryHeap;
 
@@ -11,7 +12,7 @@ use crate::ids::RouteId;
 /// A route that wants to connect and may not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct BlockedRoute {
-    /// The number of the oldest waiter when the route came here.
+    /// The number of its next client's turn when the route came here.
     pub(crate) oldest: u64,
     pub(crate) route: RouteId,
 }
@@ -44,11 +45,11 @@ impl Blocked {
     }
 
     /// Takes the first out.
-    pub(crate) fn pop(&mut self) {
-        self.heap.pop();
+    pub(crate) fn pop(&mut self) -> Option<BlockedRoute> {
+        self.heap.pop()
     }
 
-    /// Puts the first where a route with this oldest waiter belongs.
+    /// Puts the first where a route whose next turn has this number belongs.
     pub(crate) fn postpone(&mut self, oldest: u64) {
         if let Some(mut first) = self.heap.peek_mut() {
             first.oldest = oldest;
@@ -61,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_route_with_the_oldest_waiter_is_first() {
+    fn the_route_that_waits_longest_for_its_turn_is_first() {
         let mut blocked = Blocked::default();
         for (oldest, route) in [(5, 1), (3, 2), (9, 3)] {
             blocked.push(BlockedRoute { oldest, route: RouteId::from_bits(route) });

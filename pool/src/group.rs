@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::arena::{Arena, NIL};
 use crate::ids::KeyId;
 use crate::list::List;
+use crate::ring::Ring;
 use crate::slot::ByKey;
 use crate::waiters::OfKey;
 
@@ -22,16 +23,16 @@ pub(crate) struct Group {
     /// Idle connections that were leased and never carried a byte.
     pub(crate) unused: List<ByKey>,
     /// Waiters that take any connection of this key.
-    pub(crate) plain: List<OfKey>,
+    pub(crate) plain: Ring<OfKey>,
     /// Waiters that want a connection that never carried a byte.
-    pub(crate) fresh: List<OfKey>,
+    pub(crate) fresh: Ring<OfKey>,
     /// Connections and waiters of this key.
     members: u32,
 }
 
 impl Group {
     /// The queue that a waiter belongs to.
-    pub(crate) const fn queue(&mut self, fresh: bool) -> &mut List<OfKey> {
+    pub(crate) const fn queue(&mut self, fresh: bool) -> &mut Ring<OfKey> {
         if fresh { &mut self.fresh } else { &mut self.plain }
     }
 
@@ -101,8 +102,8 @@ impl Groups {
             key,
             used: List::new(),
             unused: List::new(),
-            plain: List::new(),
-            fresh: List::new(),
+            plain: Ring::new(),
+            fresh: Ring::new(),
             members: 0,
         });
         self.by_name.insert((route, key), index);

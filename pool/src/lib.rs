@@ -2,8 +2,8 @@
 //!
 //! [`Pool`] knows a connection as a copyable handle. It is told the time and what happened, and
 //! says what is to be done: it opens nothing, waits for nothing and reads no clock. Limits are
-//! strict, waiters are served in the order of their arrival, a release wakes exactly one, and
-//! everybody who waits is told something by his deadline. Lease, release, cancel, the end of a
+//! strict, clients take turns and each one's waiters keep their order, a release wakes exactly one,
+//! and everybody who waits is told something by his deadline. Lease, release, cancel, the end of a
 //! connection and eviction cost the same with one connection and with a million.
 //!
 //! [`SharedPool`] is the same pool for the threads and tasks of one process, with connections as
@@ -58,6 +58,7 @@ mod limits;
 mod list;
 mod pool;
 mod random;
+mod ring;
 mod route_pool;
 mod shared;
 mod slot;

@@ -16,8 +16,10 @@
 //! It is not: a transport (it knows a connection as a handle `C`), a clock, or a resolver.
 
 mod connect;
+mod fairness;
 mod idle;
 mod operate;
+mod queue;
 mod reaper;
 mod release;
 mod report;
@@ -38,12 +40,13 @@ use crate::lease::{CancelError, Cancelled, Condition, Outcome, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::list::List;
 use crate::random::Random;
+use crate::ring::{Leaving, Lines};
 use crate::route_pool::{Phase, RoutePool};
 use crate::slot::{ByPool, Slot, SlotTimer, State};
 use crate::stats::{PoolStats, StateCounts};
 use crate::time::{Instant, Now};
 use crate::token::{Refusal, Source};
-use crate::waiters::{Deadline, Progress, Waiter};
+use crate::waiters::{Deadline, OfClient, OfKey, Progress, Waiter};
 use crate::wheel::Wheel;
 
 /// A pool of connections by route.
@@ -57,6 +60,10 @@ pub struct Pool<C> {
     slots: Arena<Slot<C>>,
     waiters: Arena<Waiter>,
     groups: Groups,
+    /// What each client has waiting on a route.
+    of_clients: Lines<OfClient>,
+    /// What each client has waiting for a key.
+    of_keys: Lines<OfKey>,
     /// How many leases of a client wait.
     clients: HashMap<ClientId, usize, FixedState>,
     /// All idle connections, the last released first.
@@ -66,6 +73,10 @@ pub struct Pool<C> {
     waiting: usize,
     /// Routes that a limit of the pool stops.
     blocked: Blocked,
+    /// Routes that a limit of the pool keeps below their share, each with its turn.
+    starving: VecDeque<RouteId>,
+    /// Routes with connections or waiters.
+    active: usize,
     /// Routes with more idle connections than they may keep.
     trims: VecDeque<RouteId>,
     /// Routes that paused after a failure, in the order in which they go on.
@@ -99,12 +110,16 @@ impl<C: Copy> Pool<C> {
             slots: Arena::new(),
             waiters: Arena::new(),
             groups: Groups::new(random.next()),
+            of_clients: Lines::new(random.next()),
+            of_keys: Lines::new(random.next()),
             clients: HashMap::with_hasher(FixedState::with_seed(random.next())),
             idle: List::new(),
             connections: StateCounts::default(),
             closing: 0,
             waiting: 0,
             blocked: Blocked::default(),
+            starving: VecDeque::new(),
+            active: 0,
             trims: VecDeque::new(),
             pauses: VecDeque::new(),
             timers: Wheel::new(),
@@ -164,7 +179,7 @@ impl<C: Copy> Pool<C> {
         match progress {
             Progress::Waiting => {
                 let route = self.waiters[waiter.index].route;
-                self.unqueue(waiter.index);
+                self.unqueue(waiter.index, Leaving::Gone);
                 self.waiters.remove(waiter.index);
                 self.count_refusal(route, Refusal::Cancelled);
                 Ok(Cancelled::Waiting)
@@ -254,6 +269,7 @@ impl<C: Copy> Pool<C> {
         self.timers.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index);
         self.groups.leave(slot.group);
+        self.count_active(slot.route);
         self.bury(slot.route);
     }
 

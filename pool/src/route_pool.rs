@@ -3,11 +3,12 @@
 use crate::ids::RouteId;
 use crate::limits::RouteConfig;
 use crate::list::List;
+use crate::ring::Ring;
 use crate::slot::{ByKey, ByRoute};
 use crate::stats::{RouteStats, StateCounts};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::token::{CloseCause, ConnectError};
-use crate::waiters::OfRoute;
+use crate::waiters::{OfClient, OfRoute};
 
 /// Whether a route grants leases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct RoutePool {
     pub(crate) attempts: List<ByRoute>,
     /// All waiters, the oldest first.
     pub(crate) queue: List<OfRoute>,
+    /// The same, client by client.
+    pub(crate) turns: Ring<OfClient>,
     /// How many they are.
     pub(crate) waiting: usize,
     /// The last attempt failed with this, when the next waiter's number was this. Nothing once an
@@ -45,6 +48,12 @@ pub(crate) struct RoutePool {
     pub(crate) paused_until: Option<Instant>,
     /// The route stands among those that the pool's limits stop.
     pub(crate) blocked: bool,
+    /// The route stands among those that the pool's limits keep below their share.
+    pub(crate) starving: bool,
+    /// The route has connections or waiters.
+    pub(crate) active: bool,
+    /// How long an attempt to connect takes until it has succeeded, smoothed.
+    pub(crate) handshake: Duration,
     /// The route stands among those whose idle connections are too many.
     pub(crate) trimmed: bool,
     pub(crate) stats: RouteStats,
@@ -63,10 +72,14 @@ impl RoutePool {
             idle: List::new(),
             attempts: List::new(),
             queue: List::new(),
+            turns: Ring::new(),
             waiting: 0,
             failure: None,
             paused_until: None,
             blocked: false,
+            starving: false,
+            active: false,
+            handshake: Duration::ZERO,
             trimmed: false,
             stats: RouteStats::default(),
         }

@@ -1,9 +1,10 @@
-//! Those who wait for a connection: in the order of their arrival, in the queue of their route
-//! and in the queue of their key.
+//! Those who wait for a connection: in the order of their arrival on their route, and in the line of
+//! their client, on the route and in the queue of their key.
 //!
-//! A connection that was never leased serves the head of the route's queue; one that was serves
-//! the head of its key's. A waiter leaves both queues at once, from wherever it stands, when it is
-//! served, refused or cancelled; its record lives on until it has been told.
+//! A connection that was never leased serves the client whose turn it is on the route; one that was
+//! serves the client whose turn it is in its key's queue ([`crate::ring`]). A waiter leaves all of
+//! them at once, from wherever it stands, when it is served, refused or cancelled; its record lives
+//! on until it has been told.
 
 use crate::ids::{ClientId, LeaseId};
 use crate::list::{Chain, Link};
@@ -14,7 +15,7 @@ use crate::wheel::{Timed, Timer};
 /// How far a waiter has come.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Progress {
-    /// In both queues.
+    /// In its queues.
     Waiting,
     /// It has a lease, and is yet to be told.
     Delivered(LeaseId),
@@ -40,14 +41,19 @@ pub(crate) struct Waiter {
     /// Monotonic.
     pub(crate) deadline: Instant,
     pub(crate) of_route: Link,
+    pub(crate) of_client: Link,
     pub(crate) of_key: Link,
     pub(crate) timer: Timer,
 }
 
-/// The queue of a route.
+/// All that wait on a route, the oldest first.
 #[derive(Debug)]
 pub(crate) struct OfRoute;
-/// The queue of a key: one for those who take any connection, one for those who want a fresh one.
+/// What a client has waiting on a route.
+#[derive(Debug)]
+pub(crate) struct OfClient;
+/// What a client has waiting for a key: one line for what takes any connection, one for what wants a
+/// fresh one.
 #[derive(Debug)]
 pub(crate) struct OfKey;
 /// A waiter's deadline.
@@ -60,6 +66,15 @@ impl Chain<Waiter> for OfRoute {
     }
     fn link_mut(waiter: &mut Waiter) -> &mut Link {
         &mut waiter.of_route
+    }
+}
+
+impl Chain<Waiter> for OfClient {
+    fn link(waiter: &Waiter) -> &Link {
+        &waiter.of_client
+    }
+    fn link_mut(waiter: &mut Waiter) -> &mut Link {
+        &mut waiter.of_client
     }
 }
 

@@ -42,8 +42,8 @@ fn connects_under_way_are_bounded_by_route_and_in_all() {
     let narrow = RouteConfig { max_connecting: 2, ..RouteConfig::default() };
     let routes = [quay.pool.add_route(narrow.clone()), quay.pool.add_route(narrow)];
     for route in routes {
-        for _ in 0..3 {
-            quay.wait(route);
+        for client in 1..=3 {
+            quay.wait_from(route, client);
         }
     }
     let events = quay.events();
@@ -205,9 +205,9 @@ fn room_in_the_pool_goes_to_the_route_with_the_oldest_waiter() {
     let mut quay = Quay::with(PoolConfig { max_total: 1, ..PoolConfig::default() });
     let [a, b, c] = [quay.route(1), quay.route(1), quay.route(1)];
     let held = quay.held(a);
-    let gone = quay.wait(b);
-    let oldest = quay.wait(c);
-    let younger = quay.wait(b);
+    let gone = quay.wait_from(b, 1);
+    let oldest = quay.wait_from(c, 2);
+    let younger = quay.wait_from(b, 3);
     // The route whose place was older has lost the waiter that gave it.
     quay.pool.cancel(quay.now, gone).expect("it waits");
     quay.release(held.lease, Condition::Spent(CloseCause::ClientDiscard));

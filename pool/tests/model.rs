@@ -8,6 +8,8 @@
 mod driver;
 #[path = "model/naive.rs"]
 mod naive;
+#[path = "model/turns.rs"]
+mod turns;
 
 use core::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -51,6 +51,7 @@ impl<C: Copy> Pool<C> {
         let slot = Slot::connecting(route, now.monotonic, self.next_waiter);
         let (index, _) = self.slots.insert(slot);
         self.tally(index, |count| *count += 1);
+        self.count_active(route);
         let pool = &mut self.routes[route];
         pool.attempts.push_back(&mut self.slots, index);
         let route = pool.id;
@@ -93,6 +94,10 @@ impl<C: Copy> Pool<C> {
         let route = self.slots[index].route;
         self.routes[route].attempts.unlink(&mut self.slots, index);
         let took = now.monotonic.since(since);
+        if outcome == ConnectOutcome::Connected {
+            let handshake = &mut self.routes[route].handshake;
+            *handshake = if handshake.is_zero() { took } else { (*handshake * 3 + took) / 4 };
+        }
         self.stats.connect_durations[outcome.index()].record(took);
     }
 

@@ -78,7 +78,10 @@ impl<C: Copy> Pool<C> {
             self.events.push_back(Event::Close { slot, connection, cause, how });
         }
         match how {
-            How::Orderly if !lost => self.enter(index, State::Closing),
+            How::Orderly if !lost => {
+                self.enter(index, State::Closing);
+                self.count_active(route);
+            }
             How::Orderly | How::Reset => self.free(index),
         }
     }

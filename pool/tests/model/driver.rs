@@ -155,7 +155,7 @@ impl Driver {
                 self.naive.granted(&grant, request.key, request.fresh, Place::Idle);
             }
             Outcome::Waiting(id) => {
-                self.naive.waiting.push(Waiting {
+                self.naive.join(Waiting {
                     id,
                     route: request.route,
                     client: request.client,
@@ -296,7 +296,8 @@ impl Driver {
             return;
         }
         let place = self.place(self.naive.waiting.len());
-        let waits = self.naive.waiting.remove(place);
+        let waits = self.naive.waiting[place];
+        self.naive.leave(waits.id, false);
         let cancelled = self.pool.cancel(self.now, waits.id);
         self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
         assert_eq!(cancelled, Ok(Cancelled::Waiting));
@@ -310,8 +311,9 @@ impl Driver {
         }
         self.release();
         let place = self.place(self.naive.waiting.len());
-        let waits = self.naive.waiting.remove(place);
+        let waits = self.naive.waiting[place];
         let cancelled = self.pool.cancel(self.now, waits.id).expect("not told yet");
+        self.naive.leave(waits.id, matches!(cancelled, Cancelled::Delivered));
         self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
     }
 
@@ -396,9 +398,10 @@ impl Driver {
     /// A client is gone, with everything it held and waited for (rule G).
     fn crash(&mut self) {
         let client = ClientId(self.below(3));
-        let gone = self.naive.waiting.extract_if(.., |waits| waits.client == client);
-        for waits in gone.collect::<Vec<_>>() {
-            self.pool.cancel(self.now, waits.id).expect("it waited");
+        let gone = self.naive.waiting.iter().filter(|waits| waits.client == client);
+        for waiter in gone.map(|waits| waits.id).collect::<Vec<_>>() {
+            self.naive.leave(waiter, false);
+            self.pool.cancel(self.now, waiter).expect("it waited");
         }
         for (slot, lease) in self.naive.held() {
             if lease.owner() == client {

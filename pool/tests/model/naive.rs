@@ -9,6 +9,8 @@ use wharf_pool::{
     Source, WaiterId,
 };
 
+use crate::turns::Turns;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Place {
     Connecting,
@@ -57,6 +59,7 @@ pub(crate) struct Naive {
     pub(crate) berths: BTreeMap<SlotId, Berth>,
     /// In the order of arrival.
     pub(crate) waiting: Vec<Waiting>,
+    pub(crate) turns: Turns,
     pub(crate) routes: Vec<Route>,
     /// How many have ever waited.
     pub(crate) arrivals: u64,
@@ -92,6 +95,19 @@ impl Naive {
         berth.place = Place::Leased(grant.lease);
     }
 
+    pub(crate) fn join(&mut self, waits: Waiting) {
+        self.turns.join(&waits);
+        self.waiting.push(waits);
+    }
+
+    /// A waiter ends, served or not.
+    pub(crate) fn leave(&mut self, waiter: WaiterId, served: bool) -> Waiting {
+        let place = self.waiting.iter().position(|waits| waits.id == waiter);
+        let waits = self.waiting.remove(place.expect("a waiter ends once"));
+        self.turns.leave(&waits, served, &self.waiting);
+        waits
+    }
+
     pub(crate) fn hear(&mut self, now: Instant, event: Event<u64>) {
         match event {
             Event::Connect { slot, route } => {
@@ -111,22 +127,16 @@ impl Naive {
                 self.pause(now, berth.route);
             }
             Event::Granted { waiter, grant } => {
-                let place = self.waiting.iter().position(|waits| waits.id == waiter);
-                let waits = self.waiting.remove(place.expect("a waiter ends once"));
-                assert!(now < waits.deadline, "granted after the deadline");
                 let berth = self.berths[&grant.slot];
-                let passed_over = self.waiting.iter().take(place.expect("found")).any(|older| {
-                    older.route == waits.route
-                        && now < older.deadline
-                        && Self::may_use(&berth, older.key, older.fresh)
-                });
-                assert!(!passed_over, "an older waiter was passed over");
+                let next = self.turns.next(&berth, &self.waiting).map(|waits| waits.id);
+                assert_eq!(next, Some(waiter), "it was another's turn");
+                let waits = self.leave(waiter, true);
+                assert!(now < waits.deadline, "granted after the deadline");
                 assert_eq!(berth.route, waits.route);
                 self.granted(&grant, waits.key, waits.fresh, Place::Free);
             }
             Event::Refused { waiter, .. } => {
-                let place = self.waiting.iter().position(|waits| waits.id == waiter);
-                self.waiting.remove(place.expect("a waiter ends once"));
+                self.leave(waiter, false);
             }
             Event::Close { slot, how, .. } => {
                 let berth = self.berths.get_mut(&slot).expect("a close of what exists");

@@ -71,6 +71,12 @@ impl Quay {
         waiting(self.lease(route))
     }
 
+    /// Asks as another client with the key of all, and must wait.
+    pub(crate) fn wait_from(&mut self, route: RouteId, client: u64) -> WaiterId {
+        let request = Request { client: ClientId(client), ..self.request(route) };
+        waiting(self.ask(request))
+    }
+
     pub(crate) fn wait_as(&mut self, route: RouteId, key: u32) -> WaiterId {
         waiting(self.lease_as(route, key))
     }
