@@ -1,8 +1,9 @@
-//! What the transport costs and what it reaches, measured: `cargo xtask bench`.
+//! What transport and pool cost and what they reach, measured: `cargo xtask bench`.
 //!
 //! - [`memory`]: bytes that an idle connection holds, by the allocator.
 //! - [`packet_cost`]: time that a packet costs with few and with many idle connections beside it.
 //! - [`grid`]: goodput beside the kernel's TCP, through one network with the same losses.
+//! - [`pool`]: time of a lease beside other pools, and how long those wait who have to.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
 //! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
 //! - [`namespace`], [`scheduling`], [`clock`], [`allocation`]: what is asked of the system.
@@ -25,6 +26,7 @@ pub mod machine;
 pub mod memory;
 pub mod namespace;
 pub mod packet_cost;
+pub mod pool;
 pub mod results;
 pub mod scheduling;
 pub mod statistics;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: grid, memory, packet-cost.
+//! `cargo xtask bench`: grid, memory, packet-cost, pool.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
@@ -12,9 +12,9 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
 use wharf_bench::scheduling::Scheduling;
-use wharf_bench::{grid, memory, namespace, packet_cost, results};
+use wharf_bench::{grid, memory, namespace, packet_cost, pool, results};
 
-/// What the transport costs and what it reaches; each figure with its spread.
+/// What transport and pool cost and what they reach; each figure with its spread.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench")]
 struct Arguments {
@@ -30,6 +30,8 @@ enum What {
     Memory(Memory),
     /// Time of a packet with few and with many idle connections beside it.
     PacketCost(PacketCost),
+    /// Time of a lease, and how long those wait who have to, beside other pools.
+    Pool(Pool),
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +77,18 @@ struct PacketCost {
 }
 
 #[derive(Debug, Args)]
+struct Pool {
+    /// Rounds, in which the pools take turns.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Milliseconds that one load on one pool goes on.
+    #[arg(long, default_value_t = 100)]
+    span: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
 struct Output {
     /// Prints JSON rather than a table.
     #[arg(long)]
@@ -94,6 +108,7 @@ fn main() -> ExitCode {
         What::Grid(options) => run_grid(&options),
         What::Memory(options) => run_memory(&options),
         What::PacketCost(options) => run_packet_cost(&options),
+        What::Pool(options) => run_pool(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +157,15 @@ fn run_packet_cost(options: &PacketCost) -> Result<(), String> {
     let costs = packet_cost::measure(&sizes, extent);
     let report = packet_cost::report(&machine, extent, &costs);
     options.output.give("packet-cost", &report, &packet_cost::json(&machine, &costs))
+}
+
+fn run_pool(options: &Pool) -> Result<(), String> {
+    let machine = Machine::here(&root());
+    let span = Duration::from_millis(options.span);
+    let extent = pool::Extent { rounds: options.rounds.max(1), span };
+    let rows = pool::measure(extent);
+    let report = pool::report(&machine, extent, &rows);
+    options.output.give("pool", &report, &pool::json(&machine, extent, &rows))
 }
 
 impl Output {

@@ -6,7 +6,7 @@
 
 mod sys;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use self::sys::Counting;
 
@@ -14,6 +14,7 @@ pub use self::sys::Counting;
 /// of another. The last is for 2^39 bytes and more.
 const CLASSES: usize = 160;
 
+static IS_COUNTING: AtomicBool = AtomicBool::new(true);
 static LIVE: AtomicU64 = AtomicU64::new(0);
 static PEAK: AtomicU64 = AtomicU64::new(0);
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -96,6 +97,12 @@ pub fn calls() -> u64 {
     CALLS.load(Ordering::Relaxed)
 }
 
+/// Counts nothing any more in this process: counters that all threads share would slow down those
+/// who allocate more than others.
+pub fn stop_counting() {
+    IS_COUNTING.store(false, Ordering::Relaxed);
+}
+
 /// The highest bit of a size and the two after it say its class.
 fn class_of(size: usize) -> usize {
     let size = size.max(1);
@@ -113,6 +120,9 @@ const fn least_of(class: usize) -> u64 {
 }
 
 fn note_taken(size: usize) {
+    if !IS_COUNTING.load(Ordering::Relaxed) {
+        return;
+    }
     let (class, size) = (class_of(size), size as u64);
     let live = LIVE.fetch_add(size, Ordering::Relaxed) + size;
     if live > PEAK.load(Ordering::Relaxed) {
@@ -124,6 +134,9 @@ fn note_taken(size: usize) {
 }
 
 fn note_freed(size: usize) {
+    if !IS_COUNTING.load(Ordering::Relaxed) {
+        return;
+    }
     let (class, size) = (class_of(size), size as u64);
     LIVE.fetch_sub(size, Ordering::Relaxed);
     BLOCKS[class].fetch_sub(1, Ordering::Relaxed);
