@@ -24,9 +24,10 @@ fn info(run: &Run<'_>) -> Info {
 fn where_small_segments_pass_and_large_ones_never_do_they_are_cut_smaller() {
     plain().family(true).run_then(
         "
-        +0.000 write 2920
+        +0.000 write 4380
         +0.000 >  .  1:1461(1460) ack 1
-        +0.000 >  P. 1461:2921(1460) ack 1
+        +0.000 >  .  1461:2921(1460) ack 1
+        +0.000 >  P. 2921:4381(1460) ack 1
         +0.200 >  .  1:1461(1460) ack 1
         +0.400 >  .  1:985(984) ack 1             # 1024, the first trial
         +0.800 >  .  1:537(536) ack 1             # 576
@@ -34,11 +35,17 @@ fn where_small_segments_pass_and_large_ones_never_do_they_are_cut_smaller() {
         +0.000 >  .  537:1997(1460) ack 1
         +0.200 >  .  537:1073(536) ack 1          # what was answered last
         +0.010 <  .  1:1(0) ack 1073
-        +0.000 >  .  1073:1609(536) ack 1
-        +0.000 ~
+        +0.000 >  .  1073:2533(1460) ack 1
+        +0.200 >  .  1073:1609(536) ack 1
+        +0.010 <  .  1:1(0) ack 1609
+        +0.000 >  .  1609:3069(1460) ack 1
+        +0.200 >  .  1609:2145(536) ack 1
         +0.010 <  .  1:1(0) ack 2145
+        +0.000 >  .  2145:2681(536) ack 1
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 2921
+        +0.010 <  .  1:1(0) ack 3217
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 4381
         ",
         |run| {
             assert_eq!(run.stack.stats().pmtu_black_holes, 1);
@@ -47,19 +54,26 @@ fn where_small_segments_pass_and_large_ones_never_do_they_are_cut_smaller() {
     );
     plain().family(false).run_then(
         "
-        +0.000 write 1460
-        +0.000 >  P. 1:1461(1460) ack 1
-        +0.200 >  P. 1:1461(1460) ack 1
+        +0.000 write 5840
+        +0.000 >  .  1:1461(1460) ack 1
+        +0.000 >  .  1461:2921(1460) ack 1
+        +0.000 >  .  2921:4381(1460) ack 1
+        +0.000 >  P. 4381:5841(1460) ack 1
+        +0.200 >  .  1:1461(1460) ack 1
         +0.400 >  .  1:1221(1220) ack 1           # 1280, the least
         +0.800 >  .  1:1221(1220) ack 1
         +0.010 <  .  1:1(0) ack 1221
-        +0.000 >  P. 1221:1461(240) ack 1
-        +0.010 <  .  1:1(0) ack 1461
-        +0.000 write 1460
-        +0.000 >  P. 1461:2921(1460) ack 1
-        +1.600 >  .  1461:2681(1220) ack 1
-        +0.010 <  .  1:1(0) ack 2681
-        +0.000 >  P. 2681:2921(240) ack 1
+        +0.000 >  .  1221:2681(1460) ack 1
+        +1.600 >  .  1221:2441(1220) ack 1
+        +0.010 <  .  1:1(0) ack 2441
+        +0.000 >  .  2441:3901(1460) ack 1
+        +0.200 >  .  2441:3661(1220) ack 1
+        +0.010 <  .  1:1(0) ack 3661
+        +0.000 >  .  3661:5121(1460) ack 1
+        +0.000 >  P. 5121:5841(720) ack 1
+        +0.200 >  .  3661:4881(1220) ack 1
+        +0.010 <  .  1:1(0) ack 4881
+        +0.000 >  P. 4881:5841(960) ack 1
         ",
         |run| {
             assert_eq!(run.stack.stats().pmtu_black_holes, 1);
@@ -102,7 +116,7 @@ fn until_timed_out(times: u32) -> String {
 #[test] // a crowded path is more frequent than one that has changed
 fn a_size_that_has_passed_before_is_given_up_later() {
     for (times, next, black_holes, size) in
-        [(5, "6857(1460) ack 1", 0, 1_460), (6, "7365(984) ack 1\n+0.000 ~", 1, 984)]
+        [(9, "10793(1460) ack 1", 0, 1_460), (10, "11301(984) ack 1\n+0.000 ~", 1, 984)]
     {
         let script = until_timed_out(times) + next;
         plain().family(true).run_then(&script, |run| {
@@ -114,9 +128,9 @@ fn a_size_that_has_passed_before_is_given_up_later() {
 
 #[test]
 fn a_large_segment_that_arrives_absolves_its_size() {
-    let script = until_timed_out(5)
-        + "6857(1460) ack 1
-        +0.010 <  .  1:1(0) ack 6857
+    let script = until_timed_out(9)
+        + "10793(1460) ack 1
+        +0.010 <  .  1:1(0) ack 10793
         +0.000 ~
         +0.010 <  .  1:1(0) ack 14601
         +0.000 write 1460
@@ -174,7 +188,6 @@ fn a_large_segment_that_is_late_is_no_black_hole() {
         +0.010 <  .  1:1(0) ack 1461
         +0.000 write 1460
         +0.000 >  P. 1461:2921(1460) ack 1
-        +0.800 >  P. 1461:2921(1460) ack 1
         +0.010 <  .  1:1(0) ack 2921
         ",
         |run| {
@@ -199,6 +212,21 @@ fn small_segments_that_time_out_say_nothing_of_size() {
             assert_eq!(run.stack.stats().pmtu_black_holes, 0);
             assert_eq!(info(run).snd_mss, 1_460);
         },
+    );
+}
+
+#[test] // the peer's window, or the end of what was written, makes segments that are neither
+fn what_is_less_than_search_low_and_still_too_large_is_tried_smaller_too() {
+    plain().family(true).run(
+        "
+        +0.000 write 900
+        +0.000 >  P. 1:901(900) ack 1
+        +0.200 >  P. 1:901(900) ack 1
+        +0.400 >  .  1:537(536) ack 1
+        +0.010 <  .  1:1(0) ack 537
+        +0.000 >  P. 537:901(364) ack 1
+        +0.010 <  .  1:1(0) ack 901
+        ",
     );
 }
 
@@ -237,20 +265,24 @@ fn an_unreachable_network_is_no_black_hole() {
 fn the_next_connection_does_not_fall_into_it() {
     plain().family(true).run(
         "
-        +0.000 write 2920
-        +0.000 >  .  1:1461(1460) ack 1
-        +0.000 >  P. 1461:2921(1460) ack 1
+        +0.000 write 5840
+        +0.000 ~
         +0.200 >  .  1:1461(1460) ack 1
         +0.400 >  .  1:985(984) ack 1
         +0.010 <  .  1:1(0) ack 985
         +0.000 >  .  985:2445(1460) ack 1
-        +0.000 >  P. 2445:2921(476) ack 1
         +0.200 >  .  985:1969(984) ack 1
         +0.010 <  .  1:1(0) ack 1969
-        +0.000 >  P. 1969:2921(952) ack 1
-        +0.010 <  .  1:1(0) ack 2921
+        +0.000 >  .  1969:3429(1460) ack 1
+        +0.200 >  .  1969:2953(984) ack 1
+        +0.010 <  .  1:1(0) ack 2953
+        +0.000 >  .  2953:4413(1460) ack 1
+        +0.200 >  .  2953:3937(984) ack 1
+        +0.010 <  .  1:1(0) ack 3937
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 5841
         +0.000 abort
-        +0.000 >  R. 2921:2921(0) ack 1
+        +0.000 >  R. 5841:5841(0) ack 1
         +0.000 connect
         +0.000 >  S  0:0(0) <mss 1460>
         +0.010 <  S. 0:0(0) ack 1 <mss 1460>
@@ -408,17 +440,23 @@ fn after_a_black_hole_the_search_begins_at_once() {
         +0.300 ~                                  # and a third
         +0.010 <  .  1:1(0) ack 1969
         +0.000 ~
+        +0.300 ~
+        +0.010 <  .  1:1(0) ack 2953
+        +0.000 ~
+        +0.300 ~
         +0.010 <  .  1:1(0) ack 3937
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 7873
+        +0.010 <  .  1:1(0) ack 5905
+        +0.000 ~
+        +0.010 <  .  1:1(0) ack 9841
         +0.000 ~
         +0.010 <  .  1:1(0) ack 14601
         +1.000 write 8000
         +0.000 >  .  14601:16061(1460) ack 1      # the probe
         +0.000 ~
-        +0.010 <  .  1:1(0) ack 20981
-        +0.000 >  .  20981:22441(1460) ack 1
-        +0.000 >  P. 22441:22601(160) ack 1
+        +0.010 <  .  1:1(0) ack 19997
+        +0.000 >  .  19997:21457(1460) ack 1
+        +0.000 >  P. 21457:22601(1144) ack 1
         +0.010 <  .  1:1(0) ack 22601
         +0.000 write 1460
         +0.000 >  P. 22601:24061(1460) ack 1

@@ -22,14 +22,15 @@ use super::search::CONVERGED;
 const TIMEOUTS_TO_TRIAL: u8 = 2;
 
 /// Timeouts at which a size is given up of which no segment has ever arrived: R1 of RFC 9293, at
-/// least three, by section 7.7. It is more than [`TIMEOUTS_TO_TRIAL`], so that one has come after an
-/// answered trial, and an outage is over by then.
-const TIMEOUTS_UNPROVEN: u8 = 3;
+/// least three, by section 7.7. It is more than [`TIMEOUTS_TO_TRIAL`], so that some have come after
+/// answered trials, and an outage is over by then.
+const TIMEOUTS_UNPROVEN: u8 = 5;
 
 /// The same for a size that has passed before: the path must have changed, which is rarer than that
-/// a crowded one takes a segment three times. Where one of five is lost, six in a row are once in
-/// 15 000 times. A hole is found two seconds after it has opened, for answered trials keep RTO short.
-const TIMEOUTS_PROVEN: u8 = 6;
+/// a crowded one takes a segment three times. A queue that is always full can lock a flow out for
+/// longer than chance would have it, and lets a small segment in where a large one does not fit. A
+/// hole is found 3 s after it has opened nevertheless, for answered trials keep RTO short.
+const TIMEOUTS_PROVEN: u8 = 10;
 
 /// Initial search_low: an MTU that works nearly everywhere. RFC 4821, section 7.2.
 const SEARCH_LOW_MTU: u16 = 1_024;
@@ -37,9 +38,9 @@ const SEARCH_LOW_MTU: u16 = 1_024;
 /// What is held against the size in use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Suspicion {
-    /// Timeouts of large segments since one of their size has arrived.
+    /// Timeouts of large segments since one as large as the largest of them has arrived.
     timeouts: u8,
-    /// Text of the least of them.
+    /// Text of the largest of them. What is less may pass, and says nothing of it.
     text: u16,
     /// Size of the trial on its way, or that is to leave; 0 without one.
     trial: u16,
@@ -60,7 +61,7 @@ impl Suspicion {
     /// A large segment, with so much text, has timed out.
     fn on_timeout(&mut self, text: u32) {
         let text = u16::try_from(text).unwrap_or(u16::MAX);
-        self.text = if self.timeouts == 0 { text } else { self.text.min(text) };
+        self.text = self.text.max(text);
         self.timeouts = self.timeouts.saturating_add(1);
     }
 }
@@ -91,21 +92,19 @@ impl Connection {
             suspicion.is_repeat = next.is_none();
             return;
         }
-        let Some(next) = self.path_mtu.next_below(self.snd.mss) else { return };
-        let room = self.text_room(now, next);
         let text = self.recovery.scoreboard.front().map_or(0, |it| it.largest());
-        if text <= room {
-            return;
-        }
+        let size = u16::try_from(text + self.standing_options(now)).unwrap_or(u16::MAX);
+        let Some(next) = self.path_mtu.next_below(size.min(self.snd.mss)) else { return };
         let suspicion = &mut self.path_mtu.suspicion;
         suspicion.on_timeout(text);
         if suspicion.timeouts >= TIMEOUTS_TO_TRIAL {
-            suspicion.trial = if suspicion.answered > 0 { suspicion.answered } else { next };
+            let is_usable = suspicion.answered > 0 && suspicion.answered < size;
+            suspicion.trial = if is_usable { suspicion.answered } else { next };
             suspicion.is_repeat = false;
         }
     }
 
-    /// SND.UNA has advanced by `acked`. If a trial was on its way, and nothing else has arrived, it
+    /// SND.UNA has advanced by `acked`. If a trial was on its way, and that is no more than it, it
     /// is answered; it may be one too many for the size in use.
     pub(in crate::tcp) fn judge_path_on_ack(
         &mut self,
@@ -119,8 +118,7 @@ impl Connection {
         }
         let room = self.text_room(now, trial);
         if acked > room {
-            // More than was in the trial: the large segment was late.
-            self.path_mtu.suspicion = Suspicion::default();
+            // More than was in the trial: the large segment was late, or what follows had come before.
             return;
         }
         self.path_mtu.suspicion.answered = trial;
