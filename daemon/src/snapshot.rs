@@ -131,6 +131,8 @@ pub struct RouteCounts {
     pub connect_failures: u64,
     /// Idle connections closed to make room for a waiter who could not use them.
     pub evictions: u64,
+    /// For how long nobody connects after an attempt that failed; zero if anybody may.
+    pub backoff: Duration,
     /// Leases that wait now.
     pub waiters: u64,
     /// How long the first of them has waited; zero without waiters.
@@ -147,7 +149,7 @@ pub struct RouteCounts {
 
 impl RouteCounts {
     /// Adds another route's figures, for routes that share one label. The oldest waiter of both is
-    /// the older one.
+    /// the older one, the rest the longer one.
     pub fn absorb(&mut self, other: &Self) {
         self.connections.absorb(&other.connections);
         absorb_counts(&mut self.opened, &other.opened);
@@ -158,6 +160,7 @@ impl RouteCounts {
         self.lease_failures += other.lease_failures;
         self.connect_failures += other.connect_failures;
         self.evictions += other.evictions;
+        self.backoff = self.backoff.max(other.backoff);
         self.waiters += other.waiters;
         self.oldest_waiter = self.oldest_waiter.max(other.oldest_waiter);
         self.waiters_queued += other.waiters_queued;

@@ -1,8 +1,8 @@
 //! What the pool wants done and what it has to tell. It never calls out; the owner polls.
 
 use crate::ids::{RouteId, SlotId, WaiterId};
-use crate::lease::Grant;
-use crate::token::{CloseCause, ConnectError, Refusal};
+use crate::lease::{Denial, Grant};
+use crate::token::{CloseCause, ConnectError};
 
 /// Something for the owner of the pool to do or to pass on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,7 @@ pub enum Event<C> {
         /// Who waited. The handle has ended.
         waiter: WaiterId,
         /// Why.
-        refusal: Refusal,
+        denial: Denial,
     },
     /// Close the connection.
     Close {

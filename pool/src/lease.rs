@@ -2,7 +2,7 @@
 
 use crate::ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 use crate::time::{Duration, Instant};
-use crate::token::{CloseCause, Refusal, Source};
+use crate::token::{CloseCause, ConnectError, Refusal, Source};
 
 /// What a client asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,7 +32,33 @@ pub enum Outcome<C> {
     /// [`Event::Refused`](crate::Event::Refused).
     Waiting(WaiterId),
     /// There is none, for this reason.
-    Refused(Refusal),
+    Refused(Denial),
+}
+
+/// Why there is no lease, and what else the pool knows about it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("{}{}", refusal.token(), error.map_or(String::new(), |error| format!(" ({})", error.token())))]
+pub struct Denial {
+    /// Why.
+    pub refusal: Refusal,
+    /// What the last attempt to connect failed with, if that is behind it.
+    pub error: Option<ConnectError>,
+    /// When the pool connects again: to ask sooner is in vain.
+    pub retry_after: Option<Duration>,
+    /// How long the lease would have waited, as far as the pool can tell.
+    pub estimated_wait: Option<Duration>,
+}
+
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, error: None, retry_after: None, estimated_wait: None }
+    }
+}
+
+impl From<ConnectError> for Denial {
+    fn from(error: ConnectError) -> Self {
+        Self { error: Some(error), ..Refusal::from(error).into() }
+    }
 }
 
 /// A lease, and what its holder may want to know of the connection.
@@ -96,7 +122,7 @@ pub enum Cancelled {
     /// A connection had been given to it. It was not told, and the connection went on to the next.
     Delivered,
     /// A refusal had been given to it, of which it was not told.
-    Failed(Refusal),
+    Failed(Denial),
 }
 
 /// Why there was nothing to cancel.

@@ -47,7 +47,9 @@
 
 #![forbid(unsafe_code)]
 
+mod alarms;
 mod arena;
+mod backoff;
 mod blocked;
 mod event;
 mod group;
@@ -70,7 +72,7 @@ mod wheel;
 
 pub use event::{ConnectFailure, Event, How};
 pub use ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
-pub use lease::{CancelError, Cancelled, Condition, Grant, Outcome, Released, Request};
+pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};
 pub use pool::Pool;
 pub use shared::{Attempt, Connect, Lease, Leasing, SharedPool, Terms};

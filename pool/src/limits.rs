@@ -57,6 +57,11 @@ pub struct RouteConfig {
     /// How long one attempt to connect may take. It does not depend on any waiter's deadline;
     /// zero is no limit.
     pub connect_timeout: Duration,
+    /// How long the route rests after a failed attempt to connect. Each failure after a rest doubles
+    /// it.
+    pub backoff_min: Duration,
+    /// How long it rests at most; zero is not at all.
+    pub backoff_max: Duration,
     /// How long a connection may be idle; zero is for ever.
     pub idle_timeout: Duration,
     /// How old a connection may become, less up to a tenth drawn once per connection; zero is for
@@ -76,6 +81,8 @@ impl Default for RouteConfig {
             max_waiters_per_client: 256,
             max_connecting: 8,
             connect_timeout: Duration::from_secs(3),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(50),
             max_lifetime: Duration::from_secs(600),
             max_uses: 0,

@@ -31,6 +31,7 @@ use std::collections::VecDeque;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::alarms::Alarms;
 use crate::arena::{Arena, NIL};
 use crate::blocked::Blocked;
 use crate::event::Event;
@@ -79,8 +80,8 @@ pub struct Pool<C> {
     active: usize,
     /// Routes with more idle connections than they may keep.
     trims: VecDeque<RouteId>,
-    /// Routes that paused after a failure, in the order in which they go on.
-    pauses: VecDeque<(Instant, RouteId)>,
+    /// When routes that rest after a failure go on.
+    alarms: Alarms,
     timers: Wheel<SlotTimer>,
     deadlines: Wheel<Deadline>,
     /// How far boot time is ahead of monotonic time, in nanoseconds; nothing before the first call.
@@ -121,7 +122,7 @@ impl<C: Copy> Pool<C> {
             starving: VecDeque::new(),
             active: 0,
             trims: VecDeque::new(),
-            pauses: VecDeque::new(),
+            alarms: Alarms::default(),
             timers: Wheel::new(),
             deadlines: Wheel::new(),
             lead: None,
@@ -144,7 +145,7 @@ impl<C: Copy> Pool<C> {
         self.observe(now);
         let Some(route) = self.find_route(request.route) else {
             self.stats.lease_failures.add(Refusal::Draining);
-            return Outcome::Refused(Refusal::Draining);
+            return Outcome::Refused(Refusal::Draining.into());
         };
         if self.routes[route].phase != Phase::Running {
             return self.refuse_at_once(route, Refusal::Draining);
@@ -157,8 +158,8 @@ impl<C: Copy> Pool<C> {
         if request.no_wait || request.deadline <= now.monotonic {
             return self.refuse_at_once(route, Refusal::QueueTimeout);
         }
-        if let Err(refusal) = self.admit(now, route, request.client) {
-            return self.refuse_at_once(route, refusal);
+        if let Err(denial) = self.admit(now, route, request.client) {
+            return self.refuse_at_once(route, denial);
         }
         let waiter = self.enqueue(now, route, request);
         self.use_room(now, route);
@@ -192,9 +193,9 @@ impl<C: Copy> Pool<C> {
                 self.take_back(now, lease.index, Condition::Unused);
                 Ok(Cancelled::Delivered)
             }
-            Progress::Failed(refusal) => {
+            Progress::Failed(denial) => {
                 self.waiters.remove(waiter.index);
-                Ok(Cancelled::Failed(refusal))
+                Ok(Cancelled::Failed(denial))
             }
         }
     }

@@ -1,12 +1,13 @@
 //! One route's part of the pool: its limits, its idle connections, its waiters, its counts.
 
+use crate::backoff::Backoff;
 use crate::ids::RouteId;
 use crate::limits::RouteConfig;
 use crate::list::List;
 use crate::ring::Ring;
 use crate::slot::{ByKey, ByRoute};
 use crate::stats::{RouteStats, StateCounts};
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 use crate::token::{CloseCause, ConnectError};
 use crate::waiters::{OfClient, OfRoute};
 
@@ -44,8 +45,8 @@ pub(crate) struct RoutePool {
     /// The last attempt failed with this, when the next waiter's number was this. Nothing once an
     /// attempt has succeeded.
     pub(crate) failure: Option<(u64, ConnectError)>,
-    /// No attempt begins before this moment of monotonic time.
-    pub(crate) paused_until: Option<Instant>,
+    /// How often attempts begin after one that failed.
+    pub(crate) backoff: Backoff,
     /// The route stands among those that the pool's limits stop.
     pub(crate) blocked: bool,
     /// The route stands among those that the pool's limits keep below their share.
@@ -75,7 +76,7 @@ impl RoutePool {
             turns: Ring::new(),
             waiting: 0,
             failure: None,
-            paused_until: None,
+            backoff: Backoff::default(),
             blocked: false,
             starving: false,
             active: false,

@@ -29,11 +29,11 @@ pub use self::waiting::Leasing;
 use self::waiting::{Seat, Wake};
 use crate::event::Event;
 use crate::ids::{ClientId, KeyId, RouteId, SlotId, WaiterId};
-use crate::lease::{Condition, Grant, Outcome, Released, Request};
+use crate::lease::{Condition, Denial, Grant, Outcome, Released, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::pool::Pool;
 use crate::time::{Duration, Instant, Now};
-use crate::token::{CloseCause, Refusal};
+use crate::token::CloseCause;
 
 /// Opens connections for a [`SharedPool`].
 ///
@@ -160,7 +160,7 @@ impl<T: Send + 'static> SharedPool<T> {
     /// # Errors
     ///
     /// Why there is none.
-    pub fn lease(&self, terms: impl Into<Terms>, timeout: Duration) -> Result<Lease<T>, Refusal> {
+    pub fn lease(&self, terms: impl Into<Terms>, timeout: Duration) -> Result<Lease<T>, Denial> {
         let terms = terms.into();
         self.inner.lease_blocking(terms, timeout)
     }
@@ -333,8 +333,8 @@ impl<T> State<T> {
                     let connection = self.cast_off(grant.slot);
                     effects.wakes.extend(self.seat(waiter, Ok((grant, connection))));
                 }
-                Event::Refused { waiter, refusal } => {
-                    effects.wakes.extend(self.seat(waiter, Err(refusal)));
+                Event::Refused { waiter, denial } => {
+                    effects.wakes.extend(self.seat(waiter, Err(denial)));
                 }
                 Event::Close { slot, .. } => {
                     effects.dropped.push(self.cast_off(slot));

@@ -245,6 +245,8 @@ pub struct RouteSnapshot {
     pub waiters: usize,
     /// For how long the oldest of them has waited; zero if none does.
     pub oldest_waiter: Duration,
+    /// For how long no attempt to connect begins, after one that failed; zero if one may.
+    pub backoff: Duration,
     /// No lease is granted any more.
     pub draining: bool,
 }

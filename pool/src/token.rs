@@ -208,6 +208,9 @@ tokens! {
         QueueTimeout = "queue_timeout",
         /// As many leases of this client wait as may: use fewer at once.
         Quota = "quota",
+        /// The route rests after attempts to connect that failed, and has no connection: come back
+        /// when it tries again.
+        Backoff = "backoff",
         /// The route or the pool is drained or gone: ask another daemon or another route.
         Draining = "draining",
         /// The client withdrew while it waited.

@@ -7,9 +7,9 @@
 //! on until it has been told.
 
 use crate::ids::{ClientId, LeaseId};
+use crate::lease::Denial;
 use crate::list::{Chain, Link};
 use crate::time::Instant;
-use crate::token::Refusal;
 use crate::wheel::{Timed, Timer};
 
 /// How far a waiter has come.
@@ -20,7 +20,7 @@ pub(crate) enum Progress {
     /// It has a lease, and is yet to be told.
     Delivered(LeaseId),
     /// It is refused, and is yet to be told.
-    Failed(Refusal),
+    Failed(Denial),
 }
 
 /// One who waits.

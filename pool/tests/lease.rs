@@ -192,7 +192,9 @@ fn a_refused_connect_fails_those_who_waited_before_it_began_with_the_cause() {
     let after = quay.wait(route);
     quay.pool.open_failed(quay.now, slot, REFUSED);
     assert_eq!(quay.refused(before[0]), Refusal::ConnectionRefused);
-    // Those who came later have an attempt of their own.
+    // Those who came later wait for the prober.
+    quay.quiet();
+    quay.sleep(121 * MS);
     let next = quay.connect_event();
     quay.open(next);
     quay.granted(after);
@@ -218,9 +220,9 @@ fn a_route_that_failed_rests_before_it_knocks_again() {
     let slot = quay.connect_event();
     quay.pool.open_failed(quay.now, slot, SILENT);
     quay.quiet();
-    quay.sleep(99 * MS);
+    quay.sleep(79 * MS);
     quay.quiet();
-    quay.sleep(MS);
+    quay.sleep(42 * MS);
     let slot = quay.connect_event();
     quay.open(slot);
     quay.granted(waiter);
@@ -243,7 +245,7 @@ fn a_silent_peer_is_named_when_the_deadline_passes() {
     quay.quiet();
     quay.sleep(4 * SEC);
     let events = quay.events();
-    let refused = Event::Refused { waiter, refusal: Refusal::ConnectionTimeout };
+    let refused = Event::Refused { waiter, denial: ConnectError::ConnectionTimeout.into() };
     assert!(events.contains(&refused), "{events:?}");
     assert!(quay.pool.stats().connect_failures.of(ConnectError::ConnectionTimeout) >= 4);
 }

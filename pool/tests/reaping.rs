@@ -17,6 +17,8 @@ const ENDLESS: RouteConfig = RouteConfig {
     max_waiters_per_client: 256,
     max_connecting: 8,
     connect_timeout: Duration::ZERO,
+    backoff_min: Duration::ZERO,
+    backoff_max: Duration::ZERO,
     idle_timeout: Duration::ZERO,
     max_lifetime: Duration::ZERO,
     max_uses: 0,

@@ -125,7 +125,9 @@ fn many_are_probed_a_bounded_number_a_turn_and_none_is_leased_before() {
     }
     quay.suspend(2 * SEC);
     let request = Request { no_wait: true, ..quay.request(route) };
-    assert!(matches!(quay.ask(request), wharf_pool::Outcome::Refused(Refusal::QueueTimeout)));
+    assert!(
+        matches!(quay.ask(request), wharf_pool::Outcome::Refused(denial) if denial.refusal == Refusal::QueueTimeout)
+    );
     let mut probes = quay.events().len();
     assert!(probes <= 512, "one batch for the leap, one for the lease");
     while quay.pool.poll_timeout().is_some_and(|due| due <= quay.now.monotonic) {

@@ -321,6 +321,20 @@ pub(super) const KEYS: &[Key] = &[
          the waiter that caused it.",
     ),
     per_route(
+        "pool.backoff_min",
+        millis(10, MINUTE),
+        "\"100ms\"",
+        "How long an origin is left alone after an attempt to connect that failed. It doubles with \
+         each in a row, and is a fifth more or less by lot. A lease that finds no connection in this \
+         time is refused with `backoff` and told when to come back.",
+    ),
+    per_route(
+        "pool.backoff_max",
+        millis(0, HOUR),
+        "\"30s\"",
+        "How long an origin is left alone at most. \"0s\" is not at all.",
+    ),
+    per_route(
         "pool.idle_timeout",
         millis_or_off(10, DAY),
         "\"50s\"",

@@ -187,6 +187,12 @@ pub struct RouteSettings {
     /// Longest time for one connection attempt.
     #[serde(deserialize_with = "decode::duration")]
     pub connect_timeout: Duration,
+    /// How long an origin is left alone after a failed attempt; doubles with each in a row.
+    #[serde(deserialize_with = "decode::duration")]
+    pub backoff_min: Duration,
+    /// How long it is left alone at most.
+    #[serde(deserialize_with = "decode::duration")]
+    pub backoff_max: Duration,
     /// An idle connection is closed after this; `None` is never.
     #[serde(deserialize_with = "decode::duration_or_off")]
     pub idle_timeout: Option<Duration>,
@@ -210,6 +216,8 @@ impl Default for RouteSettings {
             max_connecting_per_route: 8,
             lease_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(3),
+            backoff_min: Duration::from_millis(100),
+            backoff_max: Duration::from_secs(30),
             idle_timeout: Some(Duration::from_secs(50)),
             max_lifetime: Some(Duration::from_secs(600)),
             max_uses: 0,

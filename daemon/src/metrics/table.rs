@@ -209,6 +209,12 @@ pub const TABLE: &[Metric] = &[
         &["route"],
         |view, sink| per_route_level(view, sink, |route| level(route.lease_overdue)),
     ),
+    gauge(
+        "pool_backoff_active",
+        "Whether the route is left alone after an attempt to connect that failed: 1, or else 0.",
+        &["route"],
+        |view, sink| per_route_level(view, sink, |route| level((!route.backoff.is_zero()).into())),
+    ),
     gauge("pool_waiters", "Leases that wait, by route.", &["route"], |view, sink| {
         per_route_level(view, sink, |route| level(route.waiters));
     }),

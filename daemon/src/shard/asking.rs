@@ -4,11 +4,12 @@ use wharf_pool::time::{Duration, Now};
 use wharf_pool::{KeyId, Outcome, Request, RouteId};
 use wharf_protocol::{Class, ErrorToken, LeaseRequest};
 
+use super::denied::Denied;
 use super::pair::Pair;
 use super::release::Totals;
-use super::routes::{Denied, Found, domain, route_config};
+use super::routes::{Found, domain, route_config};
 use super::session::{ActiveLease, LeasePhase, Peer, SessionId};
-use super::{Shard, leases, tokens};
+use super::{Shard, leases};
 
 /// A LEASE that was understood: where to, and on whose terms.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl Shard {
         }
         let outcome = ask.and_then(|ask| self.ask_pool(now, id, number, ask));
         if let Err(denied) = outcome {
-            self.refuse(id, number, denied.token, &denied.cause);
+            self.refuse(id, number, &denied);
         }
     }
 
@@ -71,9 +72,8 @@ impl Shard {
         };
         let outcome = self.pool.lease(now, request);
         let phase = match outcome {
-            Outcome::Refused(refusal) => {
-                let token = tokens::refusal(refusal);
-                return Err(Denied { token, cause: String::new() });
+            Outcome::Refused(denial) => {
+                return Err(Denied::by_pool(denial, route, &self.routes));
             }
             Outcome::Waiting(waiter) => {
                 self.waiters.insert(waiter, id);
@@ -106,14 +106,14 @@ impl Shard {
     fn admit(&self, peer: &Peer) -> Result<(), Denied> {
         if self.draining.is_some() {
             let cause = "the daemon serves no further lease".to_owned();
-            return Err(Denied { token: ErrorToken::Draining, cause });
+            return Err(Denied::new(ErrorToken::Draining, cause));
         }
         if !self.limits.quota.admits_lease(self.holdings.of(peer.uid)) {
             let cause = format!(
                 "uid {} holds as many leases as it may (control.max_leases_per_uid)",
                 peer.uid
             );
-            return Err(Denied { token: ErrorToken::Quota, cause });
+            return Err(Denied::new(ErrorToken::Quota, cause));
         }
         Ok(())
     }
@@ -140,9 +140,11 @@ impl Shard {
     ) -> Result<(KeyId, Duration), Denied> {
         let settings = &self.routes.get(route).expect("a route that was just found").settings;
         let timeout = settings.lease_timeout;
-        let key = self.keys.intern(domain(settings.share, peer), tag).ok_or_else(|| Denied {
-            token: ErrorToken::Quota,
-            cause: "too many different tags were used since the daemon began".to_owned(),
+        let key = self.keys.intern(domain(settings.share, peer), tag).ok_or_else(|| {
+            Denied::new(
+                ErrorToken::Quota,
+                "too many different tags were used since the daemon began".to_owned(),
+            )
         })?;
         Ok((key, timeout))
     }

@@ -14,7 +14,7 @@ impl Shard {
             wharf_pool::Event::Connect { slot, route } => self.dial(now, slot, route),
             wharf_pool::Event::Abandon { slot } => self.hang_up(now, slot),
             wharf_pool::Event::Granted { waiter, grant } => self.granted(now, waiter, &grant),
-            wharf_pool::Event::Refused { waiter, refusal } => self.refused(waiter, refusal),
+            wharf_pool::Event::Refused { waiter, denial } => self.refused(waiter, denial),
             wharf_pool::Event::Close { connection, how, .. } => self.close(now, connection, how),
             wharf_pool::Event::Probe { slot, connection } => self.probe(now, slot, connection),
         }

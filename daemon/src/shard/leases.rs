@@ -13,6 +13,7 @@ use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::Quiescence;
 
 use super::connections::Role;
+use super::denied::Denied;
 use super::pair;
 use super::release::{Claim, Totals, judge, judge_unused};
 use super::session::{ActiveLease, Held, LeasePhase, Peer, SessionId};
@@ -206,7 +207,7 @@ impl Shard {
         };
         if let Some(waiter) = session.waiter() {
             self.withdraw(now, id, waiter);
-            self.refuse(id, number, ErrorToken::Cancelled, "");
+            self.refuse(id, number, &Denied::new(ErrorToken::Cancelled, ""));
             return;
         }
         let Some(lease) = &session.lease else {
@@ -234,24 +235,21 @@ impl Shard {
     }
 
     /// A waiter will have no lease.
-    pub(super) fn refused(&mut self, waiter: WaiterId, refusal: wharf_pool::Refusal) {
+    pub(super) fn refused(&mut self, waiter: WaiterId, denial: wharf_pool::Denial) {
         let id = self.waiters.remove(&waiter).expect("every waiter has a session");
         let session = self.sessions.get_mut(id).expect("a session that ends cancels its waiter");
         let lease = session.lease.take().expect("a waiter is a lease that is wanted");
         let uid = session.peer.uid;
         self.holdings.change(uid, |holding| holding.waiters -= 1);
-        let cause = match tokens::is_connect_failure(refusal) {
-            true => self.routes.last_failure(lease.route).to_owned(),
-            false => String::new(),
-        };
-        self.refuse(id, lease.number, tokens::refusal(refusal), &cause);
+        let denied = Denied::by_pool(denial, lease.route, &self.routes);
+        self.refuse(id, lease.number, &denied);
     }
 
     /// Ends lease `number` with REFUSED.
-    pub(super) fn refuse(&mut self, id: SessionId, number: u16, token: ErrorToken, cause: &str) {
-        self.tally.refused.add(token);
+    pub(super) fn refuse(&mut self, id: SessionId, number: u16, denied: &Denied) {
+        self.tally.refused.add(denied.token);
         if let Some(session) = self.sessions.get_mut(id) {
-            session.refuse(number, token, cause);
+            session.refuse(number, denied);
         }
         self.touch(id);
     }

@@ -16,6 +16,7 @@ mod asking;
 mod attempts;
 mod bridge;
 mod connections;
+mod denied;
 mod dialing;
 mod grants;
 mod inbox;

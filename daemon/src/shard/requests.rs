@@ -11,6 +11,7 @@ use wharf_protocol::{
 };
 
 use super::asking::Ask;
+use super::denied::Denied;
 use super::session::{ActiveLease, Peer, Session, SessionId, Stage};
 use super::{Notice, Shard};
 
@@ -25,7 +26,7 @@ enum Action {
     /// both can do.
     Greet(Option<u16>, u64),
     /// It wants a lease.
-    Lease(Result<Ask, super::routes::Denied>),
+    Lease(Result<Ask, Denied>),
     /// It writes bytes.
     Data,
     /// It has written its last byte.
@@ -295,7 +296,7 @@ impl Shard {
             return;
         };
         let Peer { pid, uid, .. } = session.peer;
-        session.refuse(0, token, cause);
+        session.refuse(0, &Denied::new(token, cause));
         session.stage = Stage::Ending;
         session.blocked = false;
         session.inbox.clear();

@@ -11,18 +11,12 @@ use wharf_pool::time::{Duration, Instant};
 use wharf_pool::{RouteConfig, RouteId};
 use wharf_protocol::{ErrorToken, Target};
 
+use super::denied::Denied;
 use super::keys::Domain;
 use super::session::Peer;
 use crate::config::origin::{Host, Origin};
 use crate::config::pattern::RouteTable;
 use crate::config::{Reuse, Route, RouteSettings, Share};
-
-/// Why a client may not have a lease to what it named.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Denied {
-    pub(super) token: ErrorToken,
-    pub(super) cause: String,
-}
 
 /// What is known of a route's addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,36 +94,39 @@ impl Routes {
     /// No rule fits, the rule does not permit this peer, or no more routes may be made.
     pub(super) fn find(&self, target: &Target<'_>, peer: &Peer) -> Result<Found, Denied> {
         let (origin, rule) = match *target {
-            Target::Route(name) => self.table.by_name(name).ok_or_else(|| Denied {
-                token: ErrorToken::DestinationNotFound,
-                cause: format!("no [[route]] of one origin has the name \"{name}\""),
+            Target::Route(name) => self.table.by_name(name).ok_or_else(|| {
+                Denied::new(
+                    ErrorToken::DestinationNotFound,
+                    format!("no [[route]] of one origin has the name \"{name}\""),
+                )
             })?,
             Target::Origin { scheme, host, port } => {
-                let origin = Origin::new(scheme, host, Some(port)).map_err(|error| Denied {
-                    token: ErrorToken::HttpRequestDenied,
-                    cause: format!("{target}: {error}"),
+                let origin = Origin::new(scheme, host, Some(port)).map_err(|error| {
+                    Denied::new(ErrorToken::HttpRequestDenied, format!("{target}: {error}"))
                 })?;
-                let rule = self.table.match_origin(&origin).ok_or_else(|| Denied {
-                    token: ErrorToken::HttpRequestDenied,
-                    cause: format!("no [[route]] matches {origin}"),
+                let rule = self.table.match_origin(&origin).ok_or_else(|| {
+                    Denied::new(
+                        ErrorToken::HttpRequestDenied,
+                        format!("no [[route]] matches {origin}"),
+                    )
                 })?;
                 (origin, rule)
             }
         };
         if !rule.access.permits(peer.uid, &peer.groups) {
-            return Err(Denied {
-                token: ErrorToken::HttpRequestDenied,
-                cause: format!("the rule for {origin} does not permit uid {}", peer.uid),
-            });
+            return Err(Denied::new(
+                ErrorToken::HttpRequestDenied,
+                format!("the rule for {origin} does not permit uid {}", peer.uid),
+            ));
         }
         if let Some(route) = self.by_origin.get(&origin) {
             return Ok(Found::Known(*route));
         }
         if self.upstreams.len() >= self.limit {
-            return Err(Denied {
-                token: ErrorToken::ConnectionLimitReached,
-                cause: format!("{} routes are in use already (pool.max_routes)", self.limit),
-            });
+            return Err(Denied::new(
+                ErrorToken::ConnectionLimitReached,
+                format!("{} routes are in use already (pool.max_routes)", self.limit),
+            ));
         }
         Ok(Found::New(Box::new((origin, rule.clone()))))
     }
@@ -292,6 +289,8 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
         max_waiters_per_client: settings.max_waiters_per_client,
         max_connecting: settings.max_connecting_per_route,
         connect_timeout: settings.connect_timeout,
+        backoff_min: settings.backoff_min,
+        backoff_max: settings.backoff_max,
         idle_timeout: settings.idle_timeout.unwrap_or_default(),
         max_lifetime: settings.max_lifetime.unwrap_or_default(),
         max_uses: settings.max_uses,

@@ -6,9 +6,10 @@
 
 use wharf_pool::time::Instant;
 use wharf_pool::{ClientId, CloseCause, LeaseId, RouteId, WaiterId};
-use wharf_protocol::{DaemonMessage, EARLY_DATA_MAX, ErrorToken, Frame, Refused, encode_daemon};
+use wharf_protocol::{DaemonMessage, EARLY_DATA_MAX, Frame, encode_daemon};
 use wharf_transport::stack::ConnectionId;
 
+use super::denied::Denied;
 use super::inbox::Inbox;
 use super::outbox::Outbox;
 use super::pair::Pair;
@@ -193,9 +194,8 @@ impl Session {
     }
 
     /// Ends lease `number` with REFUSED, or the session's trust (0).
-    pub(super) fn refuse(&mut self, number: u16, token: ErrorToken, cause: &str) {
-        let refused = Refused { token, cause, retry_after: None, estimated_wait: None };
-        self.reply(number, DaemonMessage::Refused(refused));
+    pub(super) fn refuse(&mut self, number: u16, denied: &Denied) {
+        self.reply(number, denied.message());
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn refusal(refusal: Refusal) -> ErrorToken {
         Refusal::QueueFull => ErrorToken::QueueFull,
         Refusal::QueueTimeout => ErrorToken::QueueTimeout,
         Refusal::Quota => ErrorToken::Quota,
+        Refusal::Backoff => ErrorToken::Backoff,
         Refusal::Draining => ErrorToken::Draining,
         Refusal::Cancelled => ErrorToken::Cancelled,
         Refusal::ConnectionRefused => ErrorToken::ConnectionRefused,
@@ -36,11 +37,6 @@ pub(super) fn refusal(refusal: Refusal) -> ErrorToken {
         Refusal::NoPort => ErrorToken::NoPort,
         Refusal::ConnectionLimitReached => ErrorToken::ConnectionLimitReached,
     }
-}
-
-/// Whether a refusal comes from an attempt to connect, which then has more to say.
-pub(super) fn is_connect_failure(refusal: Refusal) -> bool {
-    PoolError::ALL.iter().any(|error| Refusal::from(*error) == refusal)
 }
 
 /// Why the stack did not begin a handshake, as the pool counts it. All are final for this address:

@@ -4,12 +4,9 @@
 use super::{NIL, Now, Pool, Refusal, Slot, Source, State};
 use crate::event::{ConnectFailure, Event};
 use crate::ids::SlotId;
-use crate::time::{Duration, Instant};
+use crate::lease::Denial;
+use crate::time::Instant;
 use crate::token::{ConnectError, ConnectOutcome, OpenCause, Token};
-
-/// How long a route rests after a failed attempt that left it with waiters: the first step of the
-/// backoff of POOL.md, section 1.
-const PAUSE: Duration = Duration::from_millis(100);
 
 impl<C: Copy> Pool<C> {
     /// An attempt to connect has succeeded. False if the attempt is not wanted any more: then the
@@ -28,7 +25,9 @@ impl<C: Copy> Pool<C> {
         let route = slot.route;
         self.stats.opened.add(OpenCause::Demand);
         self.routes[route].stats.opened.add(OpenCause::Demand);
-        self.routes[route].failure = None;
+        let pool = &mut self.routes[route];
+        pool.failure = None;
+        pool.backoff.on_success(pool.config.max_connecting);
         self.offer(now, index, Source::New);
         self.use_room(now, route);
         true
@@ -124,27 +123,50 @@ impl<C: Copy> Pool<C> {
         self.use_room(now, route);
     }
 
-    /// Rule C. A definite answer, and no connection that could come free: those who were there
-    /// when the attempt began have their answer too. Otherwise they stay, and the route rests for
-    /// a moment, lest it knock without a pause.
+    /// Rule C. The route rests, lest it knock without a pause. A definite answer, and no connection
+    /// that could come free: those who were there when the attempt began have their answer too.
+    /// All others stay.
     fn tell_of_failure(&mut self, now: Now, route: u32, failure: ConnectFailure, before: u64) {
+        self.rest(now, route, failure.error);
         let pool = &self.routes[route];
         if failure.hard && pool.connections.live() == 0 {
-            self.refuse_older(route, before, failure.error.into());
-        } else if pool.waiting > 0 {
-            let until = now.monotonic + PAUSE;
-            self.pauses.push_back((until, pool.id));
-            self.routes[route].paused_until = Some(until);
+            let retry_after = pool.backoff.rest(now.monotonic).map(|(rest, _)| rest);
+            self.refuse_older(route, before, Denial { retry_after, ..failure.error.into() });
         }
     }
 
+    /// Leaves the route's peer alone for a while; not for what configuration forbids, which nobody
+    /// was asked about.
+    fn rest(&mut self, now: Now, route: u32, error: ConnectError) {
+        if error == ConnectError::DestinationIpProhibited {
+            return;
+        }
+        let lot = u32::try_from(self.random.below(1 << 20)).expect("20 bits");
+        let pool = &mut self.routes[route];
+        let limits = (pool.config.backoff_min, pool.config.backoff_max);
+        if let Some(until) = pool.backoff.on_failure(now.monotonic, error, limits, lot) {
+            self.alarms.set(until, pool.id);
+        }
+    }
+
+    /// What a lease is told on a route that rests and has nothing to wait for.
+    pub(super) fn backoff(&self, now: Now, route: u32) -> Option<Denial> {
+        let pool = &self.routes[route];
+        if pool.connections.total() > 0 {
+            return None;
+        }
+        let (rest, error) = pool.backoff.rest(now.monotonic)?;
+        let denial = Denial::from(Refusal::Backoff);
+        Some(Denial { error: Some(error), retry_after: Some(rest), ..denial })
+    }
+
     /// Refuses all waiters of the route with a number below `before`.
-    fn refuse_older(&mut self, route: u32, before: u64, refusal: Refusal) {
+    fn refuse_older(&mut self, route: u32, before: u64, denial: Denial) {
         while let Some(waiter) = self.routes[route].queue.front() {
             if self.waiters[waiter].number >= before {
                 return;
             }
-            self.refuse(waiter, refusal);
+            self.refuse(waiter, denial);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::serve::Room;
 use super::{ClientId, Event, NIL, Now, Pool, Progress, Refusal, Request, Waiter};
-use crate::lease::Outcome;
+use crate::lease::{Denial, Outcome};
 use crate::list::Link;
 use crate::ring::{Leaving, Place};
 use crate::wheel::Timer;
@@ -11,7 +11,10 @@ impl<C: Copy> Pool<C> {
     /// Decides whether one more may wait. Idle connections were tried. One for whom an attempt can
     /// begin, or is under way and serves nobody else, is not measured against the queue's limits:
     /// those of a route are `max_connecting` at most.
-    pub(super) fn admit(&self, now: Now, route: u32, client: ClientId) -> Result<(), Refusal> {
+    pub(super) fn admit(&self, now: Now, route: u32, client: ClientId) -> Result<(), Denial> {
+        if let Some(denial) = self.backoff(now, route) {
+            return Err(denial);
+        }
         let pool = &self.routes[route];
         let spare = pool.connections.connecting.checked_sub(pool.waiting);
         let served = match spare {
@@ -24,11 +27,11 @@ impl<C: Copy> Pool<C> {
         }
         if pool.waiting >= pool.config.max_waiters || self.waiting >= self.config.max_waiters_total
         {
-            return Err(Refusal::QueueFull);
+            return Err(Refusal::QueueFull.into());
         }
         let of_client = self.clients.get(&client).copied().unwrap_or(0);
         if of_client >= pool.config.max_waiters_per_client {
-            return Err(Refusal::Quota);
+            return Err(Refusal::Quota.into());
         }
         Ok(())
     }
@@ -92,11 +95,12 @@ impl<C: Copy> Pool<C> {
     }
 
     /// Refuses one who waits; it will be told.
-    pub(super) fn refuse(&mut self, index: u32, refusal: Refusal) {
+    pub(super) fn refuse(&mut self, index: u32, denial: impl Into<Denial>) {
+        let denial = denial.into();
         self.unqueue(index, Leaving::Gone);
-        self.waiters[index].progress = Progress::Failed(refusal);
-        self.count_refusal(self.waiters[index].route, refusal);
-        self.events.push_back(Event::Refused { waiter: self.waiter_id(index), refusal });
+        self.waiters[index].progress = Progress::Failed(denial);
+        self.count_refusal(self.waiters[index].route, denial.refusal);
+        self.events.push_back(Event::Refused { waiter: self.waiter_id(index), denial });
     }
 
     /// Refuses one whose deadline has passed: with the cause, if all attempts since it came failed
@@ -104,18 +108,19 @@ impl<C: Copy> Pool<C> {
     pub(super) fn refuse_overdue(&mut self, index: u32) {
         let waiter = &self.waiters[index];
         let pool = &self.routes[waiter.route];
-        let refusal = match pool.failure {
+        let denial: Denial = match pool.failure {
             Some((number, error)) if number > waiter.number && pool.connections.live() == 0 => {
                 error.into()
             }
-            Some(_) | None => Refusal::QueueTimeout,
+            Some(_) | None => Refusal::QueueTimeout.into(),
         };
-        self.refuse(index, refusal);
+        self.refuse(index, denial);
     }
 
-    pub(super) fn refuse_at_once(&mut self, route: u32, refusal: Refusal) -> Outcome<C> {
-        self.count_refusal(route, refusal);
-        Outcome::Refused(refusal)
+    pub(super) fn refuse_at_once(&mut self, route: u32, denial: impl Into<Denial>) -> Outcome<C> {
+        let denial = denial.into();
+        self.count_refusal(route, denial.refusal);
+        Outcome::Refused(denial)
     }
 
     pub(super) fn count_refusal(&mut self, route: u32, refusal: Refusal) {

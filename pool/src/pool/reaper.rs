@@ -27,7 +27,7 @@ impl<C: Copy> Pool<C> {
     pub fn handle_timeout(&mut self, now: Now) {
         self.observe(now);
         self.handle_deadlines(now);
-        self.handle_pauses(now);
+        self.handle_alarms(now);
         let mut budget = REAP_MAX;
         self.sweep_sleepers(now, &mut budget);
         self.trim(now, &mut budget);
@@ -40,8 +40,8 @@ impl<C: Copy> Pool<C> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let more =
             (self.has_sleepers() || self.is_over() || !self.trims.is_empty()).then_some(self.seen);
-        let pause = self.pauses.front().map(|(until, _)| *until);
-        [more, pause, self.timers.next(), self.deadlines.next()].into_iter().flatten().min()
+        let alarm = self.alarms.next();
+        [more, alarm, self.timers.next(), self.deadlines.next()].into_iter().flatten().min()
     }
 
     /// Compares the clocks. Idle connections of before a sleep are suspect after it.
@@ -132,12 +132,8 @@ impl<C: Copy> Pool<C> {
         }
     }
 
-    fn handle_pauses(&mut self, now: Now) {
-        while let Some(&(until, route)) = self.pauses.front() {
-            if until > now.monotonic {
-                return;
-            }
-            self.pauses.pop_front();
+    fn handle_alarms(&mut self, now: Now) {
+        while let Some(route) = self.alarms.pop(now.monotonic) {
             if let Some(route) = self.find_route(route) {
                 self.use_room(now, route);
             }

@@ -73,6 +73,7 @@ impl<C: Copy> Pool<C> {
             limit: pool.config.max_connections,
             waiters: pool.waiting,
             oldest_waiter: oldest.map_or(Duration::ZERO, |arrived| now.monotonic.since(arrived)),
+            backoff: pool.backoff.rest(now.monotonic).map_or(Duration::ZERO, |(rest, _)| rest),
             draining: pool.phase != Phase::Running,
         }
     }

@@ -94,12 +94,12 @@ impl<C: Copy> Pool<C> {
     /// Decides whether another attempt to connect may begin for `route`.
     pub(super) fn room(&self, now: Now, route: u32) -> Room {
         let pool = &self.routes[route];
-        let paused = pool.paused_until.is_some_and(|until| now.monotonic < until);
+        let max_connecting = pool.backoff.allowance(pool.config.max_connecting);
         let (total, full) = (pool.connections.total(), self.connections.total());
         // One eviction makes room for one: enough only if the limit is met, not passed.
-        if paused
+        if pool.backoff.is_resting(now.monotonic)
             || pool.phase != Phase::Running
-            || pool.connections.connecting >= pool.config.max_connecting
+            || pool.connections.connecting >= max_connecting
             || total > pool.config.max_connections
         {
             return Room::StoppedByRoute;

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use parking_lot::Condvar;
 
-use super::{Condition, Duration, Grant, Inner, Lease, Outcome, Refusal, Terms, WaiterId};
+use super::{Condition, Denial, Duration, Grant, Inner, Lease, Outcome, Terms, WaiterId};
 
 /// What became of one who waits.
-pub(super) type Told<T> = Result<(Grant<()>, T), Refusal>;
+pub(super) type Told<T> = Result<(Grant<()>, T), Denial>;
 
 /// The place of one who waits.
 pub(super) struct Seat<T> {
@@ -43,7 +43,7 @@ impl<T> Inner<T> {
         self: &Arc<Self>,
         terms: Terms,
         timeout: Duration,
-    ) -> Result<Lease<T>, Refusal> {
+    ) -> Result<Lease<T>, Denial> {
         let bell = Arc::new(Condvar::new());
         let waiter = match self.ask(terms, timeout, || Wake::Thread(Arc::clone(&bell))) {
             Asked::Told(told) => return self.settle(told),
@@ -73,7 +73,7 @@ impl<T> Inner<T> {
         let request = self.request(now, terms, timeout);
         let asked = match state.pool.lease(now, request) {
             Outcome::Granted(grant) => Asked::Told(Ok((grant, state.cast_off(grant.slot)))),
-            Outcome::Refused(refusal) => Asked::Told(Err(refusal)),
+            Outcome::Refused(denial) => Asked::Told(Err(denial)),
             Outcome::Waiting(waiter) => {
                 state.seats.insert(waiter, Seat { outcome: None, wake: Some(wake()) });
                 Asked::Waiting(waiter)
@@ -83,7 +83,7 @@ impl<T> Inner<T> {
         asked
     }
 
-    fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Refusal> {
+    fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Denial> {
         let (grant, connection) = told?;
         Ok(Lease::new(Arc::clone(self), grant, connection))
     }
@@ -127,9 +127,9 @@ enum Stage {
 ///
 /// ```
 /// use std::time::Duration;
-/// use wharf_pool::{Attempt, Lease, PoolConfig, Refusal, RouteConfig, RouteId, SharedPool};
+/// use wharf_pool::{Attempt, Denial, Lease, PoolConfig, RouteConfig, RouteId, SharedPool};
 ///
-/// async fn greet(pool: &SharedPool<String>, route: RouteId) -> Result<usize, Refusal> {
+/// async fn greet(pool: &SharedPool<String>, route: RouteId) -> Result<usize, Denial> {
 ///     let mut lease: Lease<String> = pool.lease_async(route, Duration::from_secs(5)).await?;
 ///     lease.push_str("hello");
 ///     let sent = lease.len();
@@ -185,7 +185,7 @@ impl<T> Leasing<T> {
 }
 
 impl<T> Future for Leasing<T> {
-    type Output = Result<Lease<T>, Refusal>;
+    type Output = Result<Lease<T>, Denial>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if matches!(self.stage, Stage::Asking) {

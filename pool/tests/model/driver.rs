@@ -76,7 +76,7 @@ impl Driver {
         for _ in 0..3 {
             let config = driver.draw_config();
             let id = driver.pool.add_route(config.clone());
-            driver.naive.routes.push(Route { id, config, paused_until: Default::default() });
+            driver.naive.routes.push(Route { id, config, allowance: None });
         }
         driver
     }
@@ -168,7 +168,10 @@ impl Driver {
                 self.hear_all();
                 self.check_admission(request);
             }
-            Outcome::Refused(refusal) => self.check_refusal(request, refusal),
+            Outcome::Refused(denial) => {
+                self.hear_all();
+                self.check_refusal(request, denial.refusal);
+            }
         }
     }
 
@@ -201,10 +204,17 @@ impl Driver {
         let reasons = [
             (Refusal::QueueTimeout, request.no_wait || request.deadline <= self.now.monotonic),
             (Refusal::QueueFull, full),
+            (Refusal::Backoff, self.is_resting(request.route)),
             (Refusal::Quota, of_client >= config.max_waiters_per_client),
         ];
         let just = reasons.contains(&(refusal, true));
         assert!(just, "refused by {refusal} without reason");
+    }
+
+    /// Whether a route rests after a failure, and has no connection to wait for.
+    fn is_resting(&self, route: RouteId) -> bool {
+        let snapshot = self.pool.route_snapshot(self.now, route).expect("a route");
+        !snapshot.backoff.is_zero() && self.naive.counts(Some(route), false).total() == 0
     }
 
     fn release(&mut self) {
@@ -263,10 +273,11 @@ impl Driver {
                 let error = ConnectError::NoPort;
                 self.naive.berths.remove(&slot);
                 self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: false });
-                self.naive.pause(self.now.monotonic, route);
+                self.naive.failed(route);
             }
             _ => {
                 berth.place = Place::Free;
+                self.naive.connected(route);
                 assert!(self.pool.opened(self.now, slot, slot.to_bits()));
             }
         }
@@ -283,9 +294,7 @@ impl Driver {
         let rest: Vec<_> = rest.map(|waits| waits.id).collect();
         let error = ConnectError::ConnectionRefused;
         self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: true });
-        if live > 0 {
-            self.naive.pause(self.now.monotonic, route);
-        }
+        self.naive.failed(route);
         self.hear_all();
         let left: Vec<_> = self.naive.waiting.iter().map(|waits| waits.id).collect();
         assert_eq!(left, rest, "who is left after a refused connect");
@@ -451,7 +460,7 @@ impl Driver {
         }
         let config = self.draw_config();
         let id = self.pool.add_route(config.clone());
-        self.naive.routes.push(Route { id, config, paused_until: Default::default() });
+        self.naive.routes.push(Route { id, config, allowance: None });
     }
 
     fn draw_config(&mut self) -> RouteConfig {
@@ -461,6 +470,8 @@ impl Driver {
             max_waiters_per_client: 1 + self.place(4),
             max_connecting: 1 + self.place(3),
             connect_timeout: Duration::from_millis(200 + self.below(2000)),
+            backoff_min: Duration::from_millis(50),
+            backoff_max: Duration::from_millis(self.below(3) * 300),
             idle_timeout: Duration::from_millis(self.below(4) * 700),
             max_lifetime: Duration::from_secs(self.below(4) * 3),
             max_uses: u32::try_from(self.below(5)).expect("few"),
@@ -472,7 +483,7 @@ impl Driver {
     fn listen(&mut self) {
         self.hear_all();
         self.over = self.over && self.naive.is_over(self.pool.limits());
-        self.naive.check(self.now.monotonic, &self.pool, self.over);
+        self.naive.check(self.now, &self.pool, self.over);
     }
 
     fn hear_all(&mut self) {

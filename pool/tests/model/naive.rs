@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wharf_pool::stats::StateCounts;
-use wharf_pool::time::Instant;
+use wharf_pool::time::{Instant, Now};
 use wharf_pool::{
     ClientId, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig, RouteConfig, RouteId, SlotId,
     Source, WaiterId,
@@ -50,7 +50,8 @@ pub(crate) struct Waiting {
 pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) config: RouteConfig,
-    pub(crate) paused_until: Instant,
+    /// Attempts at a time while it comes back from a failure.
+    pub(crate) allowance: Option<usize>,
 }
 
 #[derive(Default, Debug)]
@@ -124,7 +125,7 @@ impl Naive {
             Event::Abandon { slot } => {
                 let berth = self.berths.remove(&slot).expect("an attempt that is known");
                 assert_eq!(berth.place, Place::Connecting);
-                self.pause(now, berth.route);
+                self.failed(berth.route);
             }
             Event::Granted { waiter, grant } => {
                 let berth = self.berths[&grant.slot];
@@ -155,9 +156,19 @@ impl Naive {
         }
     }
 
-    pub(crate) fn pause(&mut self, now: Instant, route: RouteId) {
+    /// An attempt of the route has failed: it rests, and then one at a time may try.
+    pub(crate) fn failed(&mut self, route: RouteId) {
+        let found = self.routes.iter_mut().find(|found| found.id == route);
+        if let Some(route) = found.filter(|route| !route.config.backoff_max.is_zero()) {
+            route.allowance = Some(1);
+        }
+    }
+
+    /// One has succeeded: twice as many may.
+    pub(crate) fn connected(&mut self, route: RouteId) {
         if let Some(route) = self.routes.iter_mut().find(|found| found.id == route) {
-            route.paused_until = now + core::time::Duration::from_millis(100);
+            let doubled = route.allowance.map(|allowance| allowance * 2);
+            route.allowance = doubled.filter(|most| *most < route.config.max_connecting);
         }
     }
 
@@ -191,7 +202,7 @@ impl Naive {
     }
 
     /// The rules, as anybody may read them. `over` is said while a lowered limit takes effect.
-    pub(crate) fn check(&self, now: Instant, pool: &Pool<u64>, over: bool) {
+    pub(crate) fn check(&self, now: Now, pool: &Pool<u64>, over: bool) {
         let stats = pool.stats();
         let total = self.counts(None, false);
         assert_eq!(
@@ -205,12 +216,13 @@ impl Naive {
         assert!(over || total.connecting <= limits.max_connecting_total);
         for route in &self.routes {
             let counts = self.counts(Some(route.id), false);
-            let snapshot = pool.route_snapshot(Default::default(), route.id).expect("a route");
+            let snapshot = pool.route_snapshot(now, route.id).expect("a route");
             assert_eq!(snapshot.connections, counts, "{:?}", route.id);
             let most = route.config.max_connections;
             assert!(over || counts.total() <= most, "more than max_connections");
             assert!(over || counts.connecting <= route.config.max_connecting);
-            self.check_waiters(now, route, counts, total, limits);
+            let rests = !snapshot.backoff.is_zero();
+            self.check_waiters(now.monotonic, route, rests, (counts, total), limits);
         }
     }
 
@@ -218,8 +230,8 @@ impl Naive {
         &self,
         now: Instant,
         route: &Route,
-        counts: StateCounts,
-        total: StateCounts,
+        rests: bool,
+        (counts, total): (StateCounts, StateCounts),
         limits: &PoolConfig,
     ) {
         let waiting = || self.waiting.iter().filter(|waits| waits.route == route.id);
@@ -228,14 +240,15 @@ impl Naive {
             let passed = |w: &Waiting| now < w.deadline && Self::may_use(berth, w.key, w.fresh);
             assert!(!(idle && waiting().any(passed)), "a waiter beside an idle connection");
         }
-        let paused = now < route.paused_until;
+        let most = route.config.max_connecting;
+        let most = route.allowance.map_or(most, |allowance| allowance.min(most));
         let wants = waiting().count() > counts.connecting
-            && counts.connecting < route.config.max_connecting
+            && counts.connecting < most
             && total.connecting < limits.max_connecting_total;
         let own = counts.total() < route.config.max_connections
             || (counts.total() == route.config.max_connections && counts.idle > 0);
         let all = total.total() < limits.max_total
             || (total.total() == limits.max_total && total.idle > 0);
-        assert!(paused || !(wants && own && all), "a waiter is stopped though there is room");
+        assert!(rests || !(wants && own && all), "a waiter is stopped though there is room");
     }
 }

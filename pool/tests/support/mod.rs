@@ -144,7 +144,7 @@ impl Quay {
     /// The next event, a refusal of `expected`.
     pub(crate) fn refused(&mut self, expected: WaiterId) -> Refusal {
         match self.event() {
-            Some(Event::Refused { waiter, refusal }) if waiter == expected => refusal,
+            Some(Event::Refused { waiter, denial }) if waiter == expected => denial.refusal,
             other => panic!("expected a refusal of {expected:?}, got {other:?}"),
         }
     }
@@ -196,6 +196,6 @@ pub(crate) fn grant(outcome: Outcome<u32>) -> Grant<u32> {
 }
 
 pub(crate) fn refusal(outcome: Outcome<u32>) -> Refusal {
-    let Outcome::Refused(refusal) = outcome else { panic!("expected a refusal, got {outcome:?}") };
-    refusal
+    let Outcome::Refused(denial) = outcome else { panic!("expected a refusal, got {outcome:?}") };
+    denial.refusal
 }

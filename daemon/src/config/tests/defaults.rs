@@ -40,6 +40,8 @@ const OTHER: &[(&str, &str)] = &[
     ("pool.max_connecting_per_route", "1"),
     ("pool.lease_timeout", "\"0s\""),
     ("pool.connect_timeout", "\"250ms\""),
+    ("pool.backoff_min", "\"10ms\""),
+    ("pool.backoff_max", "\"1min\""),
     ("pool.idle_timeout", "\"off\""),
     ("pool.max_lifetime", "\"1d\""),
     ("pool.max_uses", "4294967295"),

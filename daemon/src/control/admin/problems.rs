@@ -43,6 +43,7 @@ pub(super) fn problems(facts: &Facts, snapshot: Option<&Snapshot>) -> Vec<Proble
     }
     if let Some(snapshot) = snapshot {
         problems.extend(snapshot.routes.iter().filter_map(of_route));
+        problems.extend(snapshot.routes.iter().filter_map(of_backoff));
         problems.extend(of_device(snapshot));
     }
     problems
@@ -56,6 +57,17 @@ fn of_reload(error: &String) -> Problem {
 fn of_next_start(keys: &[String]) -> Option<Problem> {
     let what = format!("changed, and in force only after a restart: {}", keys.join(", "));
     (!keys.is_empty()).then(|| Problem::warning(what, "systemctl restart wharfd"))
+}
+
+/// A route that nobody connects to for a while.
+fn of_backoff(route: &RouteCounts) -> Option<Problem> {
+    let what = format!(
+        "route {}: attempts to connect failed, the next one begins in {:.1} s",
+        route.name,
+        route.backoff.as_secs_f64(),
+    );
+    let hint = "look at the upstream, and at the cause that refused leases are told";
+    (!route.backoff.is_zero()).then(|| Problem::warning(what, hint))
 }
 
 /// A route whose limit makes leases wait.
@@ -114,6 +126,15 @@ mod tests {
     fn keys_that_wait_for_a_restart_are_named() {
         let facts = Facts { at_next_start: vec!["device.mtu".to_owned()], ..Facts::default() };
         assert!(whats(&facts, Some(&Snapshot::default()))[0].ends_with("device.mtu"));
+    }
+
+    #[test]
+    fn a_route_that_is_left_alone_is_named() {
+        let mut route = RouteCounts { name: "r".to_owned(), ..RouteCounts::default() };
+        assert_eq!(of_backoff(&route), None);
+        route.backoff = Duration::from_millis(400);
+        let what = of_backoff(&route).unwrap().what;
+        assert_eq!(what, "route r: attempts to connect failed, the next one begins in 0.4 s");
     }
 
     #[test]

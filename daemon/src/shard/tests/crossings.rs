@@ -249,11 +249,12 @@ fn frames_behind_refused_are_dropped() {
         upstream stops listening
         a > HELLO; 1 LEASE route=web
             a < WELCOME
-            a < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused"
+            a < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused" retry_after=117ms
         a > 1 DATA "ping"; 1 FIN; 1 INFO; 1 CANCEL; 1 RELEASE discard; PING 7
             a < PONG 7
         # The client goes on with the next number.
         upstream listens
+        wait 150ms
         a > 2 LEASE route=web
             u1 opens
             a < 2 LEASED new

@@ -17,7 +17,7 @@ fn first_refuses() -> World {
 }
 
 #[test]
-fn a_refusing_upstream_refuses_all_waiters_at_once_with_the_cause() {
+fn a_refusing_upstream_refuses_those_who_were_there_and_is_then_left_alone() {
     World::with(|s| s.config.routes[0].settings.max_connecting_per_route = 1).play(
         r#"
         upstream stops listening
@@ -29,9 +29,20 @@ fn a_refusing_upstream_refuses_all_waiters_at_once_with_the_cause() {
             b < WELCOME
             pool: connecting 1, waiting 2
         up flows
-            a < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused"
-            b < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused"
+            a < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused" retry_after=117ms
+            pool: waiting 1
+        # Who came after the attempt had begun waits for the next, as do those who come now.
+        wait 150ms
+            b < 1 REFUSED connection_refused "10.0.0.1:80: connection_refused" retry_after=239ms
             pool: empty
+        a > 2 LEASE route=web
+            a < 2 REFUSED backoff "10.0.0.1:80: connection_refused" retry_after=207ms
+        upstream listens
+        wait 300ms
+        a > 3 LEASE route=web
+            u1 opens
+            a < 3 LEASED new
+            pool: leased 1
         "#,
     );
 }
@@ -97,7 +108,7 @@ fn all_addresses_are_tried_in_turn() {
             pool: empty
         upstream stops listening
         a > 2 LEASE route=many
-            a < 2 REFUSED connection_refused "10.0.0.3:80: connection_refused"
+            a < 2 REFUSED connection_refused "10.0.0.3:80: connection_refused" retry_after=119ms
         "#,
     );
 }
@@ -152,7 +163,7 @@ fn no_address_of_the_family() {
         r#"
         a > HELLO; 1 LEASE route=web
             a < WELCOME
-            a < 1 REFUSED destination_ip_unroutable "[fd00::1]:80: destination_ip_unroutable"
+            a < 1 REFUSED destination_ip_unroutable "[fd00::1]:80: destination_ip_unroutable" retry_after=117ms
         "#,
     );
 }
@@ -232,8 +243,9 @@ fn a_name_that_does_not_resolve_is_asked_for_again() {
             a < WELCOME
             pool: connecting 1, waiting 1
         resolver named.test fails
-            a < 1 REFUSED dns_error "no address: dns_error"
+            a < 1 REFUSED dns_error "no address: dns_error" retry_after=117ms
             pool: empty
+        wait 150ms
         a > 2 LEASE route=named; 2 DATA "again"
             asks named.test
             pool: connecting 1, waiting 1
@@ -255,8 +267,9 @@ fn a_name_without_addresses_is_asked_for_again() {
             a < WELCOME
             pool: connecting 1, waiting 1
         resolver named.test has none
-            a < 1 REFUSED dns_error "no address: dns_error"
+            a < 1 REFUSED dns_error "no address: dns_error" retry_after=117ms
             pool: empty
+        wait 150ms
         a > 2 LEASE route=named; 2 DATA "again"
             asks named.test
             pool: connecting 1, waiting 1

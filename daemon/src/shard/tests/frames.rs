@@ -140,10 +140,15 @@ pub(super) fn daemon_text(frame: &Frame<DaemonMessage<'_>>) -> String {
             };
             format!("LEASED {}{uses}", leased.source)
         }
-        DaemonMessage::Refused(refused) => match refused.cause {
-            "" => format!("REFUSED {}", refused.token),
-            cause => format!("REFUSED {} \"{cause}\"", refused.token),
-        },
+        DaemonMessage::Refused(refused) => {
+            let cause = match refused.cause {
+                "" => String::new(),
+                cause => format!(" \"{cause}\""),
+            };
+            let after =
+                refused.retry_after.map(|after| format!(" retry_after={}ms", after.as_millis()));
+            format!("REFUSED {}{cause}{}", refused.token, after.unwrap_or_default())
+        }
         DaemonMessage::Data(bytes) => format!("DATA {}", show(bytes)),
         DaemonMessage::Eof => "EOF".to_owned(),
         DaemonMessage::Reset(reset) => format!(
