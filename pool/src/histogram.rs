@@ -1,6 +1,6 @@
 //! Histograms of fixed buckets: plain integers, no samples kept, nothing allocated.
 
-use crate::time::Duration;
+use crate::time::{Duration, nanos};
 
 /// Upper bounds of the lease wait. POOL.md, section 4.
 pub const LEASE_WAIT_BOUNDS: [Duration; 8] = [
@@ -57,10 +57,11 @@ impl Histogram {
 
     /// Counts one value.
     pub fn record(&mut self, value: Duration) {
-        let bucket = self.bounds.partition_point(|bound| *bound < value);
+        // Most are short: that the first bound holds is seen at once.
+        let is_short = value <= self.bounds[0];
+        let bucket = if is_short { 0 } else { self.bounds.partition_point(|bound| *bound < value) };
         self.counts[bucket] += 1;
-        let nanos = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
-        self.sum_nanos = self.sum_nanos.saturating_add(nanos);
+        self.sum_nanos = self.sum_nanos.saturating_add(nanos(value));
     }
 
     /// The upper bounds of all buckets but the last.

@@ -143,11 +143,12 @@ impl<C: Copy> Pool<C> {
     /// to the route: whichever connection is free first serves it.
     pub fn lease(&mut self, now: Now, request: Request) -> Outcome<C> {
         self.observe(now);
-        let Some(route) = self.find_route(request.route) else {
+        let RouteId { index: route, generation } = request.route;
+        let Some(pool) = self.routes.get(route, generation) else {
             self.stats.lease_failures.add(Refusal::Draining);
             return Outcome::Refused(Refusal::Draining.into());
         };
-        if self.routes[route].phase != Phase::Running {
+        if pool.phase != Phase::Running {
             return self.refuse_at_once(route, Refusal::Draining);
         }
         if let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
@@ -243,11 +244,21 @@ impl<C: Copy> Pool<C> {
 
     /// Changes a slot's state, along the diagram in `slot.rs`, and the counts with it.
     fn enter(&mut self, index: u32, next: State) {
-        let state = self.slots[index].state;
+        let slot = &mut self.slots[index];
+        let state = core::mem::replace(&mut slot.state, next);
         assert!(is_edge(state, next), "no way from {state:?} to {next:?}");
-        self.tally(index, |count| *count -= 1);
-        self.slots[index].state = next;
-        self.tally(index, |count| *count += 1);
+        let route = &mut self.routes[slot.route];
+        let draining = slot.lost.is_some() || route.phase != Phase::Running;
+        if next == State::Closing {
+            route.closing += 1;
+            self.closing += 1;
+        } else {
+            *route.connections.of_mut(next, draining) += 1;
+            *self.connections.of_mut(next, draining) += 1;
+        }
+        // Nothing leaves the state in which it is closing but by `free`.
+        *route.connections.of_mut(state, draining) -= 1;
+        *self.connections.of_mut(state, draining) -= 1;
     }
 
     /// Changes the counts to which a slot belongs.

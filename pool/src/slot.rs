@@ -16,8 +16,9 @@
 
 use crate::arena::NIL;
 use crate::ids::ClientId;
+use crate::limits::RouteConfig;
 use crate::list::{Chain, Link};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, Now, nanos};
 use crate::token::CloseCause;
 use crate::wheel::{Timed, Timer};
 
@@ -115,8 +116,28 @@ impl<C: Copy> Slot<C> {
         if lifetime.is_zero() {
             return None;
         }
-        let shaved = lifetime / 10 * u32::from(self.shave) / (u32::from(u16::MAX) + 1);
-        Some(self.opened + lifetime.saturating_sub(shaved))
+        let lifetime = nanos(lifetime);
+        let shaved = (u128::from(lifetime / 10) * u128::from(self.shave)) >> u16::BITS;
+        let shaved = u64::try_from(shaved).expect("less than a tenth");
+        Some(Instant::from_nanos(self.opened.as_nanos().saturating_add(lifetime - shaved)))
+    }
+
+    /// Until when it may be idle, in boot time, if it is and `timeout` limits it.
+    pub(crate) fn idle_until(&self, timeout: Duration) -> Option<Instant> {
+        let since = self.state.idle_since().filter(|_| !timeout.is_zero())?;
+        Some(since + timeout)
+    }
+
+    /// Which of the limits that `config` sets to each connection it has reached, if it has.
+    pub(crate) fn expiry(&self, now: Now, config: &RouteConfig) -> Option<CloseCause> {
+        if config.max_uses > 0 && self.uses >= config.max_uses {
+            return Some(CloseCause::MaxUses);
+        }
+        if self.expires(config.max_lifetime).is_some_and(|at| at <= now.boot) {
+            return Some(CloseCause::MaxLifetime);
+        }
+        let idle_until = self.idle_until(config.idle_timeout)?;
+        (idle_until <= now.boot).then_some(CloseCause::IdleTimeout)
     }
 }
 

@@ -82,12 +82,23 @@ pub(crate) struct Wheel<K> {
     /// The present: every timer before it has fired.
     tick: u64,
     levels: [Level<K>; LEVELS],
+    /// The next bucket that is not empty: asked for far more often than it changes.
+    next: Option<Bucket>,
+}
+
+/// A bucket that is not empty.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Bucket {
+    /// Its first tick, or the present if that is later.
+    start: u64,
+    level: usize,
+    number: usize,
 }
 
 impl<K> Wheel<K> {
     pub(crate) fn new() -> Self {
         let level = || Level { occupied: 0, buckets: [const { List::new() }; BUCKETS] };
-        Self { tick: 0, levels: core::array::from_fn(|_| level()) }
+        Self { tick: 0, levels: core::array::from_fn(|_| level()), next: None }
     }
 
     /// Arms the timer of `index` for `at`, unless it already fires no later.
@@ -101,8 +112,11 @@ impl<K> Wheel<K> {
         if K::timer(&arena[index]).tick <= tick {
             return;
         }
-        self.disarm(arena, index);
-        self.insert(arena, index, tick);
+        let has_emptied = self.remove(arena, index);
+        let has_opened = self.insert(arena, index, tick);
+        if has_emptied || has_opened {
+            self.next = self.next_bucket();
+        }
     }
 
     /// Disarms the timer of `index`, if it is armed.
@@ -110,16 +124,8 @@ impl<K> Wheel<K> {
     where
         K: Timed<T>,
     {
-        let timer = K::timer_mut(&mut arena[index]);
-        if core::mem::replace(&mut timer.tick, NEVER) == NEVER {
-            return;
-        }
-        let (level, bucket) = (timer.level, timer.bucket);
-        let level = &mut self.levels[usize::from(level)];
-        let list = &mut level.buckets[usize::from(bucket)];
-        list.unlink(arena, index);
-        if list.is_empty() {
-            level.occupied &= !(1 << bucket);
+        if self.remove(arena, index) {
+            self.next = self.next_bucket();
         }
     }
 
@@ -128,19 +134,52 @@ impl<K> Wheel<K> {
     where
         K: Timed<T>,
     {
+        let step = self.advance(arena, now);
+        self.next = self.next_bucket();
+        step
+    }
+
+    /// When [`Wheel::step`] next has something to do.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let start = self.next?.start;
+        Some(Instant::from_nanos(start.saturating_mul(1 << TICK_SHIFT)))
+    }
+
+    /// Takes the timer of `index` out of its bucket, if it is armed; says whether that is empty
+    /// now.
+    fn remove<T>(&mut self, arena: &mut Arena<T>, index: u32) -> bool
+    where
+        K: Timed<T>,
+    {
+        let timer = K::timer_mut(&mut arena[index]);
+        if core::mem::replace(&mut timer.tick, NEVER) == NEVER {
+            return false;
+        }
+        let (level, bucket) = (timer.level, timer.bucket);
+        let level = &mut self.levels[usize::from(level)];
+        let list = &mut level.buckets[usize::from(bucket)];
+        list.unlink(arena, index);
+        let is_empty = list.is_empty();
+        if is_empty {
+            level.occupied &= !(1 << bucket);
+        }
+        is_empty
+    }
+
+    fn advance<T>(&mut self, arena: &mut Arena<T>, now: Instant) -> Step
+    where
+        K: Timed<T>,
+    {
         let present = floor(now).max(self.tick);
-        let Some((start, level, bucket)) = self.next_bucket() else {
+        let Some(bucket) = self.next.filter(|bucket| bucket.start <= present) else {
             self.tick = present;
             return Step::Rest;
         };
-        if start > present {
-            self.tick = present;
-            return Step::Rest;
-        }
-        self.tick = start.max(self.tick);
-        let index = self.levels[level].buckets[bucket].front().expect("an occupied bucket");
+        self.tick = bucket.start;
+        let list = &self.levels[bucket.level].buckets[bucket.number];
+        let index = list.front().expect("an occupied bucket");
         let tick = K::timer(&arena[index]).tick;
-        self.disarm(arena, index);
+        self.remove(arena, index);
         if tick <= self.tick {
             return Step::Fired(index);
         }
@@ -148,13 +187,8 @@ impl<K> Wheel<K> {
         Step::Moved
     }
 
-    /// When [`Wheel::step`] next has something to do.
-    pub(crate) fn next(&self) -> Option<Instant> {
-        let (start, ..) = self.next_bucket()?;
-        Some(Instant::from_nanos(start.saturating_mul(1 << TICK_SHIFT)))
-    }
-
-    fn insert<T>(&mut self, arena: &mut Arena<T>, index: u32, tick: u64)
+    /// Puts a timer into the bucket of its tick; says whether that was empty.
+    fn insert<T>(&mut self, arena: &mut Arena<T>, index: u32, tick: u64) -> bool
     where
         K: Timed<T>,
     {
@@ -162,8 +196,10 @@ impl<K> Wheel<K> {
         let timer = K::timer_mut(&mut arena[index]);
         (timer.tick, timer.level, timer.bucket) = (tick, level, bucket);
         let level = &mut self.levels[usize::from(level)];
+        let was_empty = level.occupied & 1 << bucket == 0;
         level.occupied |= 1 << bucket;
         level.buckets[usize::from(bucket)].push_back(arena, index);
+        was_empty
     }
 
     /// Level and bucket of `tick`, which is not before the present.
@@ -175,10 +211,10 @@ impl<K> Wheel<K> {
         (small(u64::from(level)), small(bucket))
     }
 
-    /// The first tick of the next bucket that is not empty, its level and number. Of two that
-    /// begin together the upper is taken, whose timers have yet to be sorted in.
-    fn next_bucket(&self) -> Option<(u64, usize, usize)> {
-        let mut next: Option<(u64, usize, usize)> = None;
+    /// The next bucket that is not empty. Of two that begin together the upper is taken, whose
+    /// timers have yet to be sorted in.
+    fn next_bucket(&self) -> Option<Bucket> {
+        let mut next: Option<Bucket> = None;
         for (number, level) in self.levels.iter().enumerate() {
             if level.occupied == 0 {
                 continue;
@@ -187,10 +223,10 @@ impl<K> Wheel<K> {
             let present = self.tick >> shift;
             let here = u32::try_from(present & (BUCKETS as u64 - 1)).expect("below 64");
             let ahead = u64::from(level.occupied.rotate_right(here).trailing_zeros());
-            let start = (present + ahead) << shift;
-            let bucket = usize::try_from((present + ahead) % BUCKETS as u64).expect("below 64");
-            if next.is_none_or(|(best, ..)| start.max(self.tick) <= best) {
-                next = Some((start.max(self.tick), number, bucket));
+            let start = ((present + ahead) << shift).max(self.tick);
+            if next.is_none_or(|next| start <= next.start) {
+                let bucket = usize::try_from((present + ahead) % BUCKETS as u64);
+                next = Some(Bucket { start, level: number, number: bucket.expect("below 64") });
             }
         }
         next

@@ -40,8 +40,8 @@ impl<C: Copy> Pool<C> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let more =
             (self.has_sleepers() || self.is_over() || !self.trims.is_empty()).then_some(self.seen);
-        let alarm = self.alarms.next();
-        [more, alarm, self.timers.next(), self.deadlines.next()].into_iter().flatten().min()
+        let timer = sooner(self.timers.next(), self.deadlines.next());
+        sooner(sooner(more, self.alarms.next()), timer)
     }
 
     /// Compares the clocks. Idle connections of before a sleep are suspect after it.
@@ -83,7 +83,7 @@ impl<C: Copy> Pool<C> {
             }
             State::Idle { .. } => {
                 let expires = slot.expires(config.max_lifetime);
-                let until = [expires, self.idle_until(index)].into_iter().flatten().min()?;
+                let until = sooner(expires, slot.idle_until(config.idle_timeout))?;
                 Some(now.monotonic + until.since(now.boot))
             }
             State::Settling { until } | State::Suspect { until, .. } => Some(until),
@@ -198,5 +198,13 @@ impl<C: Copy> Pool<C> {
             Phase::Running => (pool.connections.total() > pool.config.max_connections)
                 .then_some((index, CloseCause::LimitLowered)),
         }
+    }
+}
+
+/// The earlier of two moments that may never come.
+pub(super) fn sooner(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }

@@ -5,7 +5,6 @@ use super::{Now, Phase, Pool, State};
 use crate::event::{Event, How};
 use crate::ids::SlotId;
 use crate::limits::CLOSING_DIVISOR;
-use crate::time::Instant;
 use crate::token::CloseCause;
 
 impl<C: Copy> Pool<C> {
@@ -101,28 +100,12 @@ impl<C: Copy> Pool<C> {
         {
             return Some(CloseCause::LimitLowered);
         }
-        self.expiry(now, index)
+        slot.expiry(now, &route.config)
     }
 
     /// Which of its own limits a connection has reached, if it has.
     pub(super) fn expiry(&self, now: Now, index: u32) -> Option<CloseCause> {
         let slot = &self.slots[index];
-        let config = &self.routes[slot.route].config;
-        if config.max_uses > 0 && slot.uses >= config.max_uses {
-            return Some(CloseCause::MaxUses);
-        }
-        if slot.expires(config.max_lifetime).is_some_and(|at| at <= now.boot) {
-            return Some(CloseCause::MaxLifetime);
-        }
-        let idle_until = self.idle_until(index)?;
-        (idle_until <= now.boot).then_some(CloseCause::IdleTimeout)
-    }
-
-    /// Until when an idle connection may be idle, in boot time.
-    pub(super) fn idle_until(&self, index: u32) -> Option<Instant> {
-        let slot = &self.slots[index];
-        let timeout = self.routes[slot.route].config.idle_timeout;
-        let since = slot.state.idle_since().filter(|_| !timeout.is_zero())?;
-        Some(since + timeout)
+        slot.expiry(now, &self.routes[slot.route].config)
     }
 }
