@@ -74,6 +74,11 @@ impl<T> Arena<T> {
         self.place(index)?.value.as_ref()
     }
 
+    /// The same, to be changed.
+    pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut T> {
+        self.place_mut(index)?.value.as_mut()
+    }
+
     /// What lives at `index`, if it is of `generation`.
     pub(crate) fn get(&self, index: u32, generation: u32) -> Option<&T> {
         let place = self.place(index)?;

@@ -25,6 +25,7 @@ mod release;
 mod report;
 mod retire;
 mod serve;
+mod takeover;
 
 use std::collections::VecDeque;
 
@@ -214,6 +215,11 @@ impl<C: Copy> Pool<C> {
                 return Some(event);
             }
         }
+    }
+
+    /// Whether [`Pool::poll_event`] may have something to say.
+    pub(crate) fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Ends the record of a waiter that is being told; nothing if it was cancelled.

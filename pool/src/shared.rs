@@ -5,6 +5,9 @@
 //! wakes exactly one. A thread of the pool's own lets time pass, so that deadlines and idle times
 //! need nobody's help; it ends with the last handle.
 //!
+//! A lease that follows a release of the same key at once takes it over, and the pool hears of both
+//! in one; nobody can tell the difference but by a clock.
+//!
 //! A connection that the pool closes is dropped when the lock is free again: for that moment there
 //! may be one more of them than the limit, for each thread.
 //!
@@ -13,6 +16,7 @@
 
 mod guard;
 mod timer;
+mod untold;
 mod waiting;
 
 use core::fmt;
@@ -25,6 +29,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 pub use self::guard::{Attempt, Lease};
 use self::timer::Timer;
+use self::untold::Untold;
 pub use self::waiting::Leasing;
 use self::waiting::{Seat, Wake};
 use crate::event::Event;
@@ -32,6 +37,7 @@ use crate::ids::{ClientId, KeyId, RouteId, SlotId, WaiterId};
 use crate::lease::{Condition, Denial, Grant, Outcome, Released, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::pool::Pool;
+use crate::stats::StateCounts;
 use crate::time::{Duration, Instant, Now};
 use crate::token::CloseCause;
 
@@ -63,6 +69,19 @@ pub struct Terms {
     pub key: KeyId,
     /// Wants a connection that was never used.
     pub fresh: bool,
+}
+
+/// Whose a connection is, once it was leased.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Domain {
+    route: RouteId,
+    key: KeyId,
+}
+
+impl Terms {
+    const fn domain(&self) -> Domain {
+        Domain { route: self.route, key: self.key }
+    }
 }
 
 impl From<RouteId> for Terms {
@@ -111,13 +130,19 @@ struct Inner<T> {
 /// What the lock protects.
 struct State<T> {
     pool: Pool<()>,
+    untold: Untold,
     /// Connections that nobody holds, by the index of their slot.
     moored: Vec<Option<T>>,
     /// Those who wait.
     seats: HashMap<WaiterId, Seat<T>, FixedState>,
     /// When the thread looks next by itself.
     alarm: Instant,
+    /// The latest time that anybody came with.
+    latest: Now,
 }
+
+/// The lock, and what time it is.
+type Entered<'pool, T> = (MutexGuard<'pool, State<T>>, Now);
 
 /// What is left to do when the lock is free again.
 struct Effects<T> {
@@ -141,9 +166,11 @@ impl<T: Send + 'static> SharedPool<T> {
         let inner = Arc::new(Inner {
             state: Mutex::new(State {
                 pool: Pool::new(config, seed),
+                untold: Untold::new(),
                 moored: Vec::new(),
                 seats: HashMap::with_hasher(FixedState::with_seed(seed)),
                 alarm: Instant::ORIGIN,
+                latest: Now::default(),
             }),
             connector: Box::new(connector),
             start: read_clock(),
@@ -203,7 +230,9 @@ impl<T: Send + 'static> SharedPool<T> {
 
     /// Reads counters, snapshots and limits, under the lock: be brief.
     pub fn inspect<R>(&self, read: impl FnOnce(&Pool<()>) -> R) -> R {
-        read(&self.inner.state.lock().pool)
+        let mut state = self.inner.state.lock();
+        state.tell_releases();
+        read(&state.pool)
     }
 }
 
@@ -215,14 +244,34 @@ impl<T> Clone for SharedPool<T> {
 
 impl<T> fmt::Debug for SharedPool<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.inner.state.lock();
-        f.debug_struct("SharedPool").field("connections", &state.pool.connections()).finish()
+        f.debug_struct("SharedPool").field("connections", &self.connections()).finish()
+    }
+}
+
+impl<T> SharedPool<T> {
+    fn connections(&self) -> StateCounts {
+        let mut state = self.inner.state.lock();
+        state.tell_releases();
+        state.pool.connections()
     }
 }
 
 impl<T> Inner<T> {
     fn now(&self) -> Now {
         Now::awake_for(self.start.elapsed())
+    }
+
+    /// Takes the lock; says what time it is. The clock is read before, so that others wait less, and
+    /// who is overtaken on the way has the other's time.
+    #[inline]
+    fn enter(&self) -> Entered<'_, T> {
+        let read = self.now();
+        let mut state = self.state.lock();
+        if state.latest.monotonic < read.monotonic {
+            state.latest = read;
+        }
+        let now = state.latest;
+        (state, now)
     }
 
     fn request(&self, now: Now, terms: Terms, timeout: Duration) -> Request {
@@ -238,8 +287,8 @@ impl<T> Inner<T> {
 
     /// Changes the pool, and does what follows from it.
     fn change<R>(self: &Arc<Self>, change: impl FnOnce(&mut Pool<()>, Now) -> R) -> R {
-        let mut state = self.state.lock();
-        let now = self.now();
+        let (mut state, now) = self.enter();
+        state.tell_releases();
         let result = change(&mut state.pool, now);
         self.finish(state, now);
         result
@@ -247,7 +296,8 @@ impl<T> Inner<T> {
 
     /// Takes what a change left to do, frees the lock, and does it.
     fn finish(self: &Arc<Self>, mut state: MutexGuard<'_, State<T>>, now: Now) {
-        let effects = state.take_events(now);
+        // Most leases and releases concern nobody else.
+        let effects = state.pool.has_events().then(|| state.take_events(now));
         let due = state.pool.poll_timeout().filter(|due| *due < state.alarm);
         if let Some(due) = due {
             state.alarm = due;
@@ -256,7 +306,9 @@ impl<T> Inner<T> {
         if due.is_some() {
             self.timer.look();
         }
-        self.carry_out(effects);
+        if let Some(effects) = effects {
+            self.carry_out(effects);
+        }
     }
 
     fn carry_out(self: &Arc<Self>, effects: Effects<T>) {
@@ -272,13 +324,16 @@ impl<T> Inner<T> {
 
     fn release(
         self: &Arc<Self>,
-        grant: &Grant<()>,
+        (grant, domain): (&Grant<()>, Domain),
         connection: T,
         condition: Condition,
     ) -> Released {
-        let mut state = self.state.lock();
-        let now = self.now();
+        let (mut state, now) = self.enter();
         state.moor(grant.slot, connection);
+        if condition == Condition::Reusable && state.put_off(now, grant, domain) {
+            return Released::Kept;
+        }
+        state.tell_releases();
         let released = state.pool.release(now, grant.lease, condition);
         self.finish(state, now);
         released.expect("a lease is released by its only holder, once")
@@ -288,8 +343,8 @@ impl<T> Inner<T> {
 impl<T: Send + 'static> Inner<T> {
     /// Lets time pass; says for how long nothing will happen by itself.
     fn pass_time(self: &Arc<Self>) -> Duration {
-        let mut state = self.state.lock();
-        let now = self.now();
+        let (mut state, now) = self.enter();
+        state.tell_releases();
         state.pool.handle_timeout(now);
         let mut effects = state.take_events(now);
         // With nothing due it looks again in an hour, which costs nothing.

@@ -128,6 +128,11 @@ impl<C: Copy> Slot<C> {
         Some(since + timeout)
     }
 
+    /// Whether its timer is armed, and fires no later than one that is armed for `at`.
+    pub(crate) fn fires_by(&self, at: Instant) -> bool {
+        self.timer.fires_by(at)
+    }
+
     /// Which of the limits that `config` sets to each connection it has reached, if it has.
     pub(crate) fn expiry(&self, now: Now, config: &RouteConfig) -> Option<CloseCause> {
         if config.max_uses > 0 && self.uses >= config.max_uses {

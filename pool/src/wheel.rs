@@ -38,6 +38,13 @@ impl Default for Timer {
     }
 }
 
+impl Timer {
+    /// Whether it is armed, and fires no later than one that is armed for `at`.
+    pub(crate) fn fires_by(&self, at: Instant) -> bool {
+        self.tick <= ceil(at)
+    }
+}
+
 /// A kind of timer, which knows where its node stands in a `T`.
 pub(crate) trait Timed<T> {
     fn timer(owner: &T) -> &Timer;

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::{Condition, Grant, Inner, Released, RouteId, SlotId};
+use super::{Condition, Domain, Grant, Inner, Released, RouteId, SlotId};
 use crate::event::ConnectFailure;
 use crate::token::{CloseCause, ConnectError};
 
@@ -31,8 +31,8 @@ impl<T> Attempt<T> {
     /// It has succeeded. If nobody wants the connection any more, it is dropped.
     pub fn opened(mut self, connection: T) {
         self.ended = true;
-        let mut state = self.inner.state.lock();
-        let now = self.inner.now();
+        let (mut state, now) = self.inner.enter();
+        state.tell_releases();
         // It lies in its place before the pool may give it away.
         if !state.pool.is_connecting(self.slot) {
             drop(state);
@@ -74,13 +74,19 @@ impl<T> fmt::Debug for Attempt<T> {
 pub struct Lease<T> {
     inner: Arc<Inner<T>>,
     grant: Grant<()>,
+    domain: Domain,
     /// Nothing only while it is being given back.
     connection: Option<T>,
 }
 
 impl<T> Lease<T> {
-    pub(super) const fn new(inner: Arc<Inner<T>>, grant: Grant<()>, connection: T) -> Self {
-        Self { inner, grant, connection: Some(connection) }
+    pub(super) const fn new(
+        inner: Arc<Inner<T>>,
+        grant: Grant<()>,
+        domain: Domain,
+        connection: T,
+    ) -> Self {
+        Self { inner, grant, domain, connection: Some(connection) }
     }
 
     /// How the lease came about.
@@ -90,15 +96,17 @@ impl<T> Lease<T> {
     }
 
     /// Gives the connection back for others to use.
+    #[inline]
     pub fn reusable(self) -> Released {
         self.release(Condition::Reusable)
     }
 
     /// Gives the connection back in this condition. There is nobody to say that it has settled, so
     /// [`Condition::Settling`] closes it after its time.
+    #[inline]
     pub fn release(mut self, condition: Condition) -> Released {
         let connection = self.connection.take().expect("a lease holds its connection");
-        self.inner.release(&self.grant, connection, condition)
+        self.inner.release((&self.grant, self.domain), connection, condition)
     }
 }
 
@@ -120,7 +128,7 @@ impl<T> Drop for Lease<T> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             let spent = Condition::Spent(CloseCause::ClientDiscard);
-            self.inner.release(&self.grant, connection, spent);
+            self.inner.release((&self.grant, self.domain), connection, spent);
         }
     }
 }

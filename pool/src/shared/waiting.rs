@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use parking_lot::Condvar;
 
-use super::{Condition, Denial, Duration, Grant, Inner, Lease, Outcome, Terms, WaiterId};
+use super::{Condition, Denial, Duration, Entered, Grant, Inner, Lease, Outcome, Terms, WaiterId};
 
 /// What became of one who waits.
 pub(super) type Told<T> = Result<(Grant<()>, T), Denial>;
@@ -44,35 +44,61 @@ impl<T> Inner<T> {
         terms: Terms,
         timeout: Duration,
     ) -> Result<Lease<T>, Denial> {
-        let bell = Arc::new(Condvar::new());
-        let waiter = match self.ask(terms, timeout, || Wake::Thread(Arc::clone(&bell))) {
-            Asked::Told(told) => return self.settle(told),
+        let entered = match self.take_over(terms) {
+            Ok(lease) => return Ok(lease),
+            Err(entered) => entered,
+        };
+        let mut bell = None;
+        let wake = || Wake::Thread(Arc::clone(bell.insert(Arc::new(Condvar::new()))));
+        let waiter = match self.ask(entered, terms, timeout, wake) {
+            Asked::Told(told) => return self.settle(terms, told),
             Asked::Waiting(waiter) => waiter,
         };
+        let bell = bell.expect("one who waits has left a bell");
         let mut state = self.state.lock();
         loop {
             let seat = state.seats.get_mut(&waiter).expect("one who waits has a seat");
             if let Some(told) = seat.outcome.take() {
                 state.seats.remove(&waiter);
                 drop(state);
-                return self.settle(told);
+                return self.settle(terms, told);
             }
             bell.wait(&mut state);
+        }
+    }
+
+    /// Leases what was given back a moment ago, before the pool was told; or else keeps the lock.
+    #[inline]
+    fn take_over(self: &Arc<Self>, terms: Terms) -> Result<Lease<T>, Entered<'_, T>> {
+        let (mut state, now) = self.enter();
+        match state.take_over(now, terms) {
+            Some((grant, connection)) => {
+                drop(state);
+                Ok(Lease::new(Arc::clone(self), grant, terms.domain(), connection))
+            }
+            None => Err((state, now)),
         }
     }
 
     /// Asks the pool; takes a seat if it is to wait.
     fn ask(
         self: &Arc<Self>,
+        (mut state, now): Entered<'_, T>,
         terms: Terms,
         timeout: Duration,
         wake: impl FnOnce() -> Wake,
     ) -> Asked<T> {
-        let mut state = self.state.lock();
-        let now = self.now();
         let request = self.request(now, terms, timeout);
+        state.tell_releases();
         let asked = match state.pool.lease(now, request) {
-            Outcome::Granted(grant) => Asked::Told(Ok((grant, state.cast_off(grant.slot)))),
+            Outcome::Granted(grant) => {
+                let told = Ok((grant, state.cast_off(grant.slot)));
+                // What is idle no more makes nothing due sooner.
+                if !state.pool.has_events() {
+                    return Asked::Told(told);
+                }
+                Asked::Told(told)
+            }
             Outcome::Refused(denial) => Asked::Told(Err(denial)),
             Outcome::Waiting(waiter) => {
                 state.seats.insert(waiter, Seat { outcome: None, wake: Some(wake()) });
@@ -83,16 +109,16 @@ impl<T> Inner<T> {
         asked
     }
 
-    fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Denial> {
+    fn settle(self: &Arc<Self>, terms: Terms, told: Told<T>) -> Result<Lease<T>, Denial> {
         let (grant, connection) = told?;
-        Ok(Lease::new(Arc::clone(self), grant, connection))
+        Ok(Lease::new(Arc::clone(self), grant, terms.domain(), connection))
     }
 
     /// Gives up a seat. What was already given to it goes on to the next, unused.
     fn leave(self: &Arc<Self>, waiter: WaiterId) {
-        let mut state = self.state.lock();
-        let now = self.now();
+        let (mut state, now) = self.enter();
         let Some(seat) = state.seats.remove(&waiter) else { return };
+        state.tell_releases();
         match seat.outcome {
             Some(Ok((grant, connection))) => {
                 state.moor(grant.slot, connection);
@@ -188,21 +214,29 @@ impl<T> Future for Leasing<T> {
     type Output = Result<Lease<T>, Denial>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if matches!(self.stage, Stage::Asking) {
-            let wake = || Wake::Task(context.waker().clone());
-            match self.inner.ask(self.terms, self.timeout, wake) {
-                Asked::Told(told) => {
-                    self.stage = Stage::Done;
-                    return Poll::Ready(self.inner.settle(told));
+        let Self { inner, terms, timeout, stage } = &mut *self;
+        if matches!(stage, Stage::Asking) {
+            let entered = match inner.take_over(*terms) {
+                Ok(lease) => {
+                    *stage = Stage::Done;
+                    return Poll::Ready(Ok(lease));
                 }
-                Asked::Waiting(waiter) => self.stage = Stage::Waiting(waiter),
+                Err(entered) => entered,
+            };
+            let wake = || Wake::Task(context.waker().clone());
+            match inner.ask(entered, *terms, *timeout, wake) {
+                Asked::Told(told) => {
+                    *stage = Stage::Done;
+                    return Poll::Ready(inner.settle(*terms, told));
+                }
+                Asked::Waiting(waiter) => *stage = Stage::Waiting(waiter),
             }
         }
-        let Stage::Waiting(waiter) = self.stage else { panic!("polled after it was ready") };
+        let Stage::Waiting(waiter) = *stage else { panic!("polled after it was ready") };
         match self.look(waiter, context) {
             Some(told) => {
                 self.stage = Stage::Done;
-                Poll::Ready(self.inner.settle(told))
+                Poll::Ready(self.inner.settle(self.terms, told))
             }
             None => Poll::Pending,
         }
