@@ -131,6 +131,8 @@ pub struct RouteCounts {
     pub connect_failures: u64,
     /// Idle connections closed to make room for a waiter who could not use them.
     pub evictions: u64,
+    /// Attempts to connect that did not begin because a release came before.
+    pub connects_elided: u64,
     /// For how long nobody connects after an attempt that failed; zero if anybody may.
     pub backoff: Duration,
     /// Leases that wait now.
@@ -160,6 +162,7 @@ impl RouteCounts {
         self.lease_failures += other.lease_failures;
         self.connect_failures += other.connect_failures;
         self.evictions += other.evictions;
+        self.connects_elided += other.connects_elided;
         self.backoff = self.backoff.max(other.backoff);
         self.waiters += other.waiters;
         self.oldest_waiter = self.oldest_waiter.max(other.oldest_waiter);

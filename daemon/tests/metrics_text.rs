@@ -39,6 +39,7 @@ fn route(name: &str) -> RouteCounts {
         lease_failures: 1,
         connect_failures: 1,
         evictions: 0,
+        connects_elided: 4,
         backoff: Duration::from_millis(200),
         waiters: 1,
         oldest_waiter: Duration::from_millis(1_500),

@@ -26,6 +26,10 @@ pub(crate) struct Group {
     pub(crate) plain: Ring<OfKey>,
     /// Waiters that want a connection that never carried a byte.
     pub(crate) fresh: Ring<OfKey>,
+    /// Leases of its connections.
+    pub(crate) leased: u32,
+    /// Leases that wait for any connection of this key.
+    pub(crate) waiting: u32,
     /// Connections and waiters of this key.
     members: u32,
 }
@@ -104,6 +108,8 @@ impl Groups {
             unused: List::new(),
             plain: Ring::new(),
             fresh: Ring::new(),
+            leased: 0,
+            waiting: 0,
             members: 0,
         });
         self.by_name.insert((route, key), index);

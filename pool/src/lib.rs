@@ -54,6 +54,7 @@ mod blocked;
 mod event;
 mod group;
 pub mod histogram;
+mod hold;
 mod ids;
 mod lease;
 mod limits;

@@ -15,7 +15,9 @@
 //!
 //! It is not: a transport (it knows a connection as a handle `C`), a clock, or a resolver.
 
+mod admission;
 mod connect;
+mod elision;
 mod fairness;
 mod idle;
 mod operate;
@@ -160,10 +162,11 @@ impl<C: Copy> Pool<C> {
         if request.no_wait || request.deadline <= now.monotonic {
             return self.refuse_at_once(route, Refusal::QueueTimeout);
         }
-        if let Err(denial) = self.admit(now, route, request.client) {
+        if let Err(denial) = self.admit(now, route, &request) {
             return self.refuse_at_once(route, denial);
         }
         let waiter = self.enqueue(now, route, request);
+        self.expect_release(now, waiter);
         self.use_room(now, route);
         Outcome::Waiting(self.waiter_id(waiter))
     }

@@ -49,6 +49,7 @@ struct Line<K> {
     client: ClientId,
     turn: Turn,
     waiters: List<K>,
+    len: usize,
     in_ring: Link,
 }
 
@@ -69,11 +70,12 @@ impl<K> Chain<Line<K>> for InRing<K> {
 #[derive(Debug)]
 pub(crate) struct Ring<K> {
     lines: List<InRing<K>>,
+    len: usize,
 }
 
 impl<K> Ring<K> {
     pub(crate) const fn new() -> Self {
-        Self { lines: List::new() }
+        Self { lines: List::new(), len: 0 }
     }
 }
 
@@ -113,6 +115,7 @@ impl<K: Chain<Waiter>> Lines<K> {
         let line = self.by_name.get(&(place, client)).copied();
         let line = line.unwrap_or_else(|| self.add(ring, place, client, arrived));
         self.arena[line].waiters.push_back(waiters, waiter);
+        self.arena[line].len += 1;
     }
 
     /// Takes a waiter out of its client's line, from wherever it stands.
@@ -127,10 +130,12 @@ impl<K: Chain<Waiter>> Lines<K> {
         let client = waiters[waiter].client;
         let line = self.by_name.get(&(place, client)).copied();
         let line = line.expect("one who waits stands in the line of its client");
-        let waiting = &mut self.arena[line].waiters;
-        waiting.unlink(waiters, waiter);
-        if waiting.is_empty() {
+        let waiting = &mut self.arena[line];
+        waiting.waiters.unlink(waiters, waiter);
+        waiting.len -= 1;
+        if waiting.len == 0 {
             ring.lines.unlink(&mut self.arena, line);
+            ring.len -= 1;
             let Line { place, client, .. } = self.arena.remove(line);
             self.by_name.remove(&(place, client));
         } else if let Leaving::Served(now) = why {
@@ -155,6 +160,14 @@ impl<K: Chain<Waiter>> Lines<K> {
         Some(self.arena[*self.by_name.get(&(place, client))?].turn)
     }
 
+    /// In which place one more waiter of `client` would be served, from one on: everybody before it
+    /// has had a turn for each that the client had.
+    pub(crate) fn place_of(&self, ring: &Ring<K>, place: Place, client: ClientId) -> usize {
+        let own = self.by_name.get(&(place, client)).map_or(0, |line| self.arena[*line].len);
+        let lines = ring.len + usize::from(own == 0);
+        (own + 1).saturating_mul(lines)
+    }
+
     fn turn(&mut self, since: Instant) -> Turn {
         self.turns += 1;
         Turn { since, number: self.turns }
@@ -163,9 +176,10 @@ impl<K: Chain<Waiter>> Lines<K> {
     fn add(&mut self, ring: &mut Ring<K>, place: Place, client: ClientId, arrived: Instant) -> u32 {
         let (waiters, turn) = (List::new(), self.turn(arrived));
         let in_ring = Link::default();
-        let (line, _) = self.arena.insert(Line { place, client, turn, waiters, in_ring });
+        let (line, _) = self.arena.insert(Line { place, client, turn, waiters, len: 0, in_ring });
         self.by_name.insert((place, client), line);
         ring.lines.push_back(&mut self.arena, line);
+        ring.len += 1;
         line
     }
 }

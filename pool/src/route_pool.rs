@@ -1,13 +1,14 @@
 //! One route's part of the pool: its limits, its idle connections, its waiters, its counts.
 
 use crate::backoff::Backoff;
+use crate::hold::Hold;
 use crate::ids::RouteId;
 use crate::limits::RouteConfig;
 use crate::list::List;
 use crate::ring::Ring;
 use crate::slot::{ByKey, ByRoute};
 use crate::stats::{RouteStats, StateCounts};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::token::{CloseCause, ConnectError};
 use crate::waiters::{OfClient, OfRoute};
 
@@ -53,6 +54,11 @@ pub(crate) struct RoutePool {
     pub(crate) starving: bool,
     /// The route has connections or waiters.
     pub(crate) active: bool,
+    /// How long leases are held.
+    pub(crate) hold: Hold,
+    /// A release is to be expected before a handshake would be through: until then, in monotonic
+    /// time, no attempt begins.
+    pub(crate) elide_until: Option<Instant>,
     /// How long an attempt to connect takes until it has succeeded, smoothed.
     pub(crate) handshake: Duration,
     /// The route stands among those whose idle connections are too many.
@@ -80,6 +86,8 @@ impl RoutePool {
             blocked: false,
             starving: false,
             active: false,
+            hold: Hold::default(),
+            elide_until: None,
             handshake: Duration::ZERO,
             trimmed: false,
             stats: RouteStats::default(),

@@ -157,6 +157,8 @@ pub struct RouteStats {
     pub releases: ReleaseCounts,
     /// Leases that had to wait.
     pub waiters_queued: u64,
+    /// Attempts to connect that did not begin because a release came before.
+    pub connects_elided: u64,
     /// Waiters that withdrew after a connection had been given to them.
     pub cancels_after_offer: u64,
     /// Idle connections of this route closed because their room was needed.
@@ -174,6 +176,7 @@ impl Default for RouteStats {
             lease_wait: Histogram::new(&LEASE_WAIT_BOUNDS),
             releases: Counts::default(),
             waiters_queued: 0,
+            connects_elided: 0,
             cancels_after_offer: 0,
             evictions: 0,
         }
@@ -247,6 +250,8 @@ pub struct RouteSnapshot {
     pub oldest_waiter: Duration,
     /// For how long no attempt to connect begins, after one that failed; zero if one may.
     pub backoff: Duration,
+    /// For how long no attempt begins, because a release is to be expected sooner; zero if one may.
+    pub eliding: Duration,
     /// No lease is granted any more.
     pub draining: bool,
 }

@@ -206,6 +206,8 @@ tokens! {
         /// The deadline passed before a connection was free, or none was there and the lease
         /// would not wait.
         QueueTimeout = "queue_timeout",
+        /// It would wait for more than twice as long as it may: ask with more time, or later.
+        WouldTimeOut = "would_time_out",
         /// As many leases of this client wait as may: use fewer at once.
         Quota = "quota",
         /// The route rests after attempts to connect that failed, and has no connection: come back

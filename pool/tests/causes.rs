@@ -82,7 +82,7 @@ fn every_cause_of_the_pools_own_is_reached() {
     }
 }
 
-const REFUSALS: [(Refusal, Scenario); 6] = [
+const REFUSALS: [(Refusal, Scenario); 7] = [
     (Refusal::QueueTimeout, |quay, route| {
         let request = Request { no_wait: true, ..quay.request(route) };
         support::refusal(quay.ask(request));
@@ -96,6 +96,14 @@ const REFUSALS: [(Refusal, Scenario); 6] = [
         quay.pool.open_failed(quay.now, slot, REFUSED);
         support::refusal(quay.lease(route));
     }),
+    (Refusal::WouldTimeOut, |quay, route| {
+        quay.pool.configure_route(quay.now, route, one_connection());
+        quay.held(route);
+        quay.sleep(10 * SEC);
+        quay.wait(route);
+        let hasty = Request { deadline: quay.deadline(SEC), ..quay.request(route) };
+        support::refusal(quay.ask(hasty));
+    }),
     (Refusal::Draining, |quay, route| {
         quay.wait(route);
         quay.pool.drain(quay.now);
@@ -105,6 +113,10 @@ const REFUSALS: [(Refusal, Scenario); 6] = [
         quay.pool.cancel(quay.now, waiter).expect("it waits");
     }),
 ];
+
+fn one_connection() -> RouteConfig {
+    RouteConfig { max_connections: 1, ..RouteConfig::default() }
+}
 
 fn refuse_with(quay: &mut Quay, route: RouteId, max_waiters: usize, of_client: usize) {
     let config = RouteConfig {

@@ -209,6 +209,12 @@ pub const TABLE: &[Metric] = &[
         &["route"],
         |view, sink| per_route_level(view, sink, |route| level(route.lease_overdue)),
     ),
+    counter(
+        "pool_connects_elided_total",
+        "Attempts to connect that did not begin because a release came before, by route.",
+        &["route"],
+        |view, sink| per_route(view, sink, |route| route.connects_elided),
+    ),
     gauge(
         "pool_backoff_active",
         "Whether the route is left alone after an attempt to connect that failed: 1, or else 0.",

@@ -78,6 +78,7 @@ impl Shard {
             lease_failures: stats.lease_failures,
             connect_failures: stats.connect_failures,
             evictions: stats.evictions,
+            connects_elided: stats.connects_elided,
             backoff: snapshot.backoff,
             waiters: snapshot.waiters as u64,
             oldest_waiter: snapshot.oldest_waiter,

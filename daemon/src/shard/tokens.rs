@@ -25,6 +25,7 @@ pub(super) fn refusal(refusal: Refusal) -> ErrorToken {
         Refusal::QueueFull => ErrorToken::QueueFull,
         Refusal::QueueTimeout => ErrorToken::QueueTimeout,
         Refusal::Quota => ErrorToken::Quota,
+        Refusal::WouldTimeOut => ErrorToken::WouldTimeOut,
         Refusal::Backoff => ErrorToken::Backoff,
         Refusal::Draining => ErrorToken::Draining,
         Refusal::Cancelled => ErrorToken::Cancelled,

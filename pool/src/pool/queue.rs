@@ -1,41 +1,12 @@
-//! Those who wait: who may, how they leave, and whose turn it is.
+//! Those who wait: how they come and leave, and whose turn it is.
 
-use super::serve::Room;
-use super::{ClientId, Event, NIL, Now, Pool, Progress, Refusal, Request, Waiter};
+use super::{Event, NIL, Now, Pool, Progress, Refusal, Request, Waiter};
 use crate::lease::{Denial, Outcome};
 use crate::list::Link;
 use crate::ring::{Leaving, Place};
 use crate::wheel::Timer;
 
 impl<C: Copy> Pool<C> {
-    /// Decides whether one more may wait. Idle connections were tried. One for whom an attempt can
-    /// begin, or is under way and serves nobody else, is not measured against the queue's limits:
-    /// those of a route are `max_connecting` at most.
-    pub(super) fn admit(&self, now: Now, route: u32, client: ClientId) -> Result<(), Denial> {
-        if let Some(denial) = self.backoff(now, route) {
-            return Err(denial);
-        }
-        let pool = &self.routes[route];
-        let spare = pool.connections.connecting.checked_sub(pool.waiting);
-        let served = match spare {
-            Some(0) => matches!(self.room(now, route), Room::Free | Room::Evict(_)),
-            Some(_) => true,
-            None => false,
-        };
-        if served {
-            return Ok(());
-        }
-        if pool.waiting >= pool.config.max_waiters || self.waiting >= self.config.max_waiters_total
-        {
-            return Err(Refusal::QueueFull.into());
-        }
-        let of_client = self.clients.get(&client).copied().unwrap_or(0);
-        if of_client >= pool.config.max_waiters_per_client {
-            return Err(Refusal::Quota.into());
-        }
-        Ok(())
-    }
-
     /// Puts one who waits at the end of the queues.
     pub(super) fn enqueue(&mut self, now: Now, route: u32, request: Request) -> u32 {
         let group = self.groups.join(route, request.key);
@@ -61,6 +32,7 @@ impl<C: Copy> Pool<C> {
         let (at_route, at_key) = places(route, group, request.fresh);
         let turns = &mut self.routes[route].turns;
         self.of_clients.join(turns, at_route, &mut self.waiters, index);
+        self.groups.at_mut(group).waiting += u32::from(!request.fresh);
         let queue = self.groups.at_mut(group).queue(request.fresh);
         self.of_keys.join(queue, at_key, &mut self.waiters, index);
         self.deadlines.arm_by(&mut self.waiters, index, request.deadline);
@@ -82,6 +54,7 @@ impl<C: Copy> Pool<C> {
         let (at_route, at_key) = places(route, group, fresh);
         let turns = &mut self.routes[route].turns;
         self.of_clients.leave(turns, at_route, &mut self.waiters, index, why);
+        self.groups.at_mut(group).waiting -= u32::from(!fresh);
         let queue = self.groups.at_mut(group).queue(fresh);
         self.of_keys.leave(queue, at_key, &mut self.waiters, index, why);
         self.groups.leave(group);

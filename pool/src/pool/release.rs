@@ -70,6 +70,9 @@ impl<C: Copy> Pool<C> {
             slot.uses = slot.uses.saturating_add(1);
             slot.verified = self.leaps;
         }
+        let group = slot.group;
+        self.groups.at_mut(group).leased -= 1;
+        self.routes[route].hold.on_end(now.monotonic, since);
         self.stats.lease_hold.record(now.monotonic.since(since));
         let released = match condition {
             Condition::Spent(cause) => {

@@ -74,6 +74,7 @@ impl<C: Copy> Pool<C> {
             waiters: pool.waiting,
             oldest_waiter: oldest.map_or(Duration::ZERO, |arrived| now.monotonic.since(arrived)),
             backoff: pool.backoff.rest(now.monotonic).map_or(Duration::ZERO, |(rest, _)| rest),
+            eliding: pool.elide_until.map_or(Duration::ZERO, |until| until.since(now.monotonic)),
             draining: pool.phase != Phase::Running,
         }
     }

@@ -98,6 +98,7 @@ impl<C: Copy> Pool<C> {
         let (total, full) = (pool.connections.total(), self.connections.total());
         // One eviction makes room for one: enough only if the limit is met, not passed.
         if pool.backoff.is_resting(now.monotonic)
+            || pool.elide_until.is_some_and(|until| now.monotonic < until)
             || pool.phase != Phase::Running
             || pool.connections.connecting >= max_connecting
             || total > pool.config.max_connections
@@ -141,6 +142,8 @@ impl<C: Copy> Pool<C> {
         let idle_since = slot.state.idle_since().unwrap_or(now.boot);
         self.enter(index, State::Leased { owner: client, since: now.monotonic });
         let slot = &self.slots[index];
+        self.groups.at_mut(slot.group).leased += 1;
+        self.routes[slot.route].hold.on_grant(now.monotonic);
         let grant = Grant {
             lease: LeaseId { index, serial: slot.serial, owner: client },
             slot: self.slot_id(index),
@@ -170,6 +173,7 @@ impl<C: Copy> Pool<C> {
         let grant = self.grant(now, index, client, arrived, source);
         self.waiters[waiter].progress = Progress::Delivered(grant.lease);
         self.stats.waiters_woken += 1;
+        self.count_elided(now, index, source);
         self.events.push_back(Event::Granted { waiter: self.waiter_id(waiter), grant });
     }
 

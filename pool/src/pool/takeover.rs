@@ -68,6 +68,8 @@ impl<C: Copy> Pool<C> {
         route.stats.releases.add(ReleaseResult::Reused);
         route.stats.leases.add(Source::Idle);
         route.stats.lease_wait.record(Duration::ZERO);
+        route.hold.on_end(released.monotonic, since);
+        route.hold.on_grant(now.monotonic);
         self.stats.lease_hold.record(released.monotonic.since(since));
         self.stats.releases.add(ReleaseResult::Reused);
         self.stats.leases.add(Source::Idle);
@@ -170,6 +172,8 @@ mod tests {
             assert_eq!(self.told.route_stats(self.route), self.spared.route_stats(self.route));
             assert_eq!(self.told.connections(), self.spared.connections());
             assert_eq!(self.told.poll_timeout(), self.spared.poll_timeout());
+            let hold = |pool: &Pool<u32>| pool.routes[self.route.index].hold;
+            assert_eq!(hold(&self.told), hold(&self.spared));
         }
     }
 

@@ -204,11 +204,18 @@ impl Driver {
         let reasons = [
             (Refusal::QueueTimeout, request.no_wait || request.deadline <= self.now.monotonic),
             (Refusal::QueueFull, full),
+            (Refusal::WouldTimeOut, on_route >= self.servers(request.route)),
             (Refusal::Backoff, self.is_resting(request.route)),
             (Refusal::Quota, of_client >= config.max_waiters_per_client),
         ];
         let just = reasons.contains(&(refusal, true));
         assert!(just, "refused by {refusal} without reason");
+    }
+
+    /// Connections whose leases will end: no fewer may wait, however long that takes.
+    fn servers(&self, route: RouteId) -> usize {
+        let counts = self.naive.counts(Some(route), false);
+        counts.leased + counts.settling
     }
 
     /// Whether a route rests after a failure, and has no connection to wait for.

@@ -221,7 +221,7 @@ impl Naive {
             let most = route.config.max_connections;
             assert!(over || counts.total() <= most, "more than max_connections");
             assert!(over || counts.connecting <= route.config.max_connecting);
-            let rests = !snapshot.backoff.is_zero();
+            let rests = !(snapshot.backoff.is_zero() && snapshot.eliding.is_zero());
             self.check_waiters(now.monotonic, route, rests, (counts, total), limits);
         }
     }

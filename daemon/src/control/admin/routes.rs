@@ -17,6 +17,7 @@ fn route(route: &RouteCounts) -> Value {
         "limit": route.connections_limit,
         "total": route.connections.total(),
         "connections": route.connections,
+        "connects_elided": route.connects_elided,
         "backoff_seconds": route.backoff.as_secs_f64(),
         "waiters": route.waiters,
         "oldest_waiter_seconds": route.oldest_waiter.as_secs_f64(),
