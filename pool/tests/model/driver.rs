@@ -3,11 +3,11 @@
 use wharf_pool::time::{Duration, Now};
 use wharf_pool::{
     Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId, LeaseId,
-    Outcome, Pool, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId,
-    Source,
+    Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId, Source,
 };
 
 use crate::naive::{Naive, Place, Route, Waiting};
+use crate::planted::{Fault, Planted};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -50,7 +50,7 @@ impl Reached {
 }
 
 pub(crate) struct Driver {
-    pool: Pool<u64>,
+    pool: Planted,
     naive: Naive,
     now: Now,
     state: u64,
@@ -62,10 +62,10 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, fault: Option<Fault>) -> Self {
         let config = PoolConfig { max_total: 6, max_waiters_total: 9, ..PoolConfig::default() };
         let mut driver = Self {
-            pool: Pool::new(config, seed),
+            pool: Planted::new(config, seed, fault),
             naive: Naive::default(),
             now: Now::awake_for(Duration::from_secs(1)),
             state: seed,
@@ -81,27 +81,30 @@ impl Driver {
         driver
     }
 
-    pub(crate) fn tail(&self) -> String {
-        self.trace[self.trace.len().saturating_sub(30)..].join("\n")
+    pub(crate) fn trace(&self) -> String {
+        self.trace.join("\n")
     }
 
-    pub(crate) fn step(&mut self, number: usize) {
+    /// Takes the step that this number draws.
+    pub(crate) fn step(&mut self, number: u64) {
+        self.state = number;
         let drawn = self.below(100);
-        self.trace.push(format!("{number}: {drawn} at {:?}", self.now.monotonic));
+        self.trace.push(format!("{:?}", self.now.monotonic));
         match drawn {
             0..30 => self.lease(),
-            30..50 => self.release(),
+            30..47 => self.release(),
+            47..50 => self.offer_and_cancel(),
             50..64 => self.connect_ends(),
             64..70 => self.cancel(),
             70..74 => self.lose(),
             74..80 => self.settle_or_probe(),
             80..84 => self.transport_done(),
             84..92 => self.pass_time(),
-            92..94 => self.misuse(),
+            92..94 => self.pass_time(),
             94..96 => self.crash(),
             96..98 => self.change_limits(),
             98 => self.replace_route(),
-            _ => self.offer_and_cancel(),
+            _ => self.misuse(),
         }
         self.listen();
     }
@@ -327,7 +330,10 @@ impl Driver {
         }
         self.release();
         let place = self.place(self.naive.waiting.len());
-        let waits = self.naive.waiting[place];
+        // The one to whom it has come, or any.
+        let free = self.naive.berths.values().find(|berth| berth.place == Place::Free);
+        let next = free.and_then(|berth| self.naive.turns.next(berth, &self.naive.waiting));
+        let waits = next.copied().unwrap_or(self.naive.waiting[place]);
         let cancelled = self.pool.cancel(self.now, waits.id).expect("not told yet");
         self.naive.leave(waits.id, matches!(cancelled, Cancelled::Delivered));
         self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
