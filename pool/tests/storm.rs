@@ -1,5 +1,6 @@
-//! Many clients at once, on virtual time (POOL.md, section 6, T3): two quiet routes and twenty noisy
-//! ones at the pool's limit; and twice as many clients as connections.
+//! Many clients at once, on virtual time (POOL.md, section 6, T3 and T7): two quiet routes and twenty
+//! noisy ones at the pool's limit; twice as many clients as connections; and up to a hundred times as
+//! many leases as can be served.
 
 use std::collections::BTreeMap;
 
@@ -14,14 +15,20 @@ const LOOK_EVERY: u64 = 7;
 
 const HANDSHAKE: Duration = Duration::from_millis(4);
 
-/// One who leases over and over: as many at once as `depth`, with a pause after each.
+/// One who leases over and over: as many at once as `depth`, with a pause after each; or, if `every`
+/// is not zero, one more each time it has passed, whatever became of those before.
 #[derive(Clone, Copy)]
 struct Client {
     route: RouteId,
     depth: u32,
     hold: Duration,
     pause: Duration,
+    every: Duration,
+    patience: Duration,
 }
+
+/// For so long nobody gives up.
+const PATIENT: Duration = Duration::from_secs(60);
 
 /// What happens next.
 #[derive(Clone, Copy)]
@@ -36,6 +43,7 @@ enum Step {
 struct Waits {
     client: usize,
     since: Instant,
+    deadline: Instant,
 }
 
 struct Storm {
@@ -54,6 +62,12 @@ struct Storm {
     /// How long each lease waited, of each client.
     waits: Vec<Vec<Duration>>,
     handed_on: u64,
+    /// Leases refused.
+    refused: u64,
+    /// By how much the latest refusal came after its deadline.
+    latest: Duration,
+    /// Most that waited.
+    most_waiting: usize,
 }
 
 impl Storm {
@@ -71,6 +85,9 @@ impl Storm {
             last_turn: Vec::new(),
             waits: Vec::new(),
             handed_on: 0,
+            refused: 0,
+            latest: Duration::ZERO,
+            most_waiting: 0,
         }
     }
 
@@ -92,14 +109,20 @@ impl Storm {
 
     fn run(&mut self, duration: Duration) {
         let end = self.now.monotonic + duration;
-        while let Some(((at, _), step)) = self.steps.pop_first() {
-            if at > end {
-                return;
-            }
-            self.now = self.now + at.since(self.now.monotonic);
+        while self.now.monotonic < end {
+            let step = self.steps.first_key_value().map(|((at, _), _)| *at);
+            let timer = self.pool.poll_timeout().map(|at| at.max(self.now.monotonic));
+            let next = step.into_iter().chain(timer).chain([end]).min().expect("the end at least");
+            self.now = self.now + next.since(self.now.monotonic);
             self.pool.handle_timeout(self.now);
-            self.take(step);
             self.hear();
+            if step.is_some_and(|at| at <= self.now.monotonic)
+                && let Some((_, step)) = self.steps.pop_first()
+            {
+                self.take(step);
+                self.hear();
+            }
+            self.most_waiting = self.most_waiting.max(self.pool.waiters());
         }
     }
 
@@ -109,28 +132,35 @@ impl Storm {
             Step::Ask(client) => self.ask(client),
             Step::Release(lease, client) => {
                 self.pool.release(self.now, lease, Condition::Reusable).expect("it is held");
-                let pause = self.about(self.clients[client].pause);
-                self.after(pause, Step::Ask(client));
+                if self.clients[client].every.is_zero() {
+                    let pause = self.about(self.clients[client].pause);
+                    self.after(pause, Step::Ask(client));
+                }
             }
         }
     }
 
     fn ask(&mut self, client: usize) {
+        let Client { every, patience, .. } = self.clients[client];
+        if !every.is_zero() {
+            let every = self.about(every);
+            self.after(every, Step::Ask(client));
+        }
         let request = Request {
             route: self.clients[client].route,
             client: ClientId(client as u64),
             key: KeyId(1),
-            deadline: self.now.monotonic + Duration::from_secs(60),
+            deadline: self.now.monotonic + patience,
             fresh: false,
             no_wait: false,
         };
-        let since = self.now.monotonic;
+        let waits = Waits { client, since: self.now.monotonic, deadline: request.deadline };
         match self.pool.lease(self.now, request) {
-            Outcome::Granted(grant) => self.granted(&grant, Waits { client, since }),
+            Outcome::Granted(grant) => self.granted(&grant, waits),
             Outcome::Waiting(waiter) => {
-                self.waiting.insert(waiter, Waits { client, since });
+                self.waiting.insert(waiter, waits);
             }
-            Outcome::Refused(refusal) => panic!("refused: {refusal}"),
+            Outcome::Refused(_) => self.refused += 1,
         }
     }
 
@@ -143,10 +173,13 @@ impl Storm {
                     self.check_bound(&grant, waits);
                     self.granted(&grant, waits);
                 }
-                Event::Close { .. } => {}
-                Event::Abandon { .. } | Event::Refused { .. } | Event::Probe { .. } => {
-                    panic!("{event:?}")
+                Event::Refused { waiter, .. } => {
+                    let waits = self.waiting.remove(&waiter).expect("it waits");
+                    self.latest = self.latest.max(self.now.monotonic.since(waits.deadline));
+                    self.refused += 1;
                 }
+                Event::Close { .. } => {}
+                Event::Abandon { .. } | Event::Probe { .. } => panic!("{event:?}"),
             }
         }
     }
@@ -217,6 +250,11 @@ fn mean_and_p999(mut waits: Vec<Duration>) -> (Duration, Duration) {
     (mean, waits[waits.len() - 1 - waits.len() / 1_000])
 }
 
+fn patient(route: RouteId) -> Client {
+    let (hold, pause, every) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    Client { route, depth: 1, hold, pause, every, patience: PATIENT }
+}
+
 #[test]
 fn two_quiet_routes_and_twenty_noisy_ones_share_a_pool_that_is_full() {
     let ms = Duration::from_millis;
@@ -224,14 +262,14 @@ fn two_quiet_routes_and_twenty_noisy_ones_share_a_pool_that_is_full() {
         let mut storm = Storm::new(88, seed);
         for _ in 0..2 {
             let route = storm.route();
-            storm.client(Client { route, depth: 1, hold: ms(5), pause: ms(50) });
+            storm.client(Client { depth: 1, hold: ms(5), pause: ms(50), ..patient(route) });
         }
         for _ in 0..20 {
             let route = storm.route();
             // One of eight wants ten times as much as the others.
             for client in 0..8 {
                 let depth = if client == 0 { 40 } else { 4 };
-                storm.client(Client { route, depth, hold: ms(5), pause: ms(0) });
+                storm.client(Client { depth, hold: ms(5), ..patient(route) });
             }
         }
         storm.run(Duration::from_secs(2));
@@ -257,8 +295,8 @@ fn twice_as_many_clients_as_connections_wait_about_alike() {
         let mut storm = Storm::new(32, seed);
         let route = storm.route();
         for _ in 0..64 {
-            let (hold, pause) = (Duration::from_millis(5), Duration::ZERO);
-            storm.client(Client { route, depth: 1, hold, pause });
+            let hold = Duration::from_millis(5);
+            storm.client(Client { depth: 1, hold, ..patient(route) });
         }
         storm.run(Duration::from_secs(5));
         let (mean, worst) = mean_and_p999(storm.waits.concat());
@@ -266,5 +304,38 @@ fn twice_as_many_clients_as_connections_wait_about_alike() {
         let index = jain(&storm.served);
         println!("seed {seed}: p99.9 / mean {ratio:.2}, Jain {index:.3}");
         assert!(ratio <= 4.0 && index >= 0.95, "{ratio}, {index}");
+    }
+}
+
+#[test] // T7
+fn overload_costs_no_goodput_and_bounds_are_exact() {
+    const CONNECTIONS: usize = 8;
+    const WAITERS: usize = 100;
+    let (hold, seconds) = (Duration::from_millis(5), 5);
+    let capacity = CONNECTIONS as f64 / hold.as_secs_f64();
+    for times in [2u32, 10, 100] {
+        let mut storm = Storm::new(CONNECTIONS, u64::from(times));
+        let config = RouteConfig {
+            max_connections: CONNECTIONS,
+            max_waiters: WAITERS,
+            ..RouteConfig::default()
+        };
+        let route = storm.pool.add_route(config);
+        let every = hold / u32::try_from(CONNECTIONS).expect("few") * 50 / times;
+        // Fifty of them: some who would wait for ever, and some who give up before their turn comes.
+        for number in 0..50 {
+            let patience = Duration::from_millis(if number % 2 == 0 { 40 } else { 10_000 });
+            storm.client(Client { hold, every, patience, ..patient(route) });
+        }
+        storm.run(Duration::from_secs(seconds));
+        let served = storm.served.iter().sum::<u64>() as f64 / seconds as f64;
+        println!(
+            "{times} times as many as can be served: {served:.0} of {capacity:.0} leases a second, \
+             {} refused, at most {} waited, refused {:?} after the deadline at most",
+            storm.refused, storm.most_waiting, storm.latest
+        );
+        assert!(served >= 0.95 * capacity, "{times}: {served} of {capacity}");
+        assert_eq!(storm.most_waiting, WAITERS);
+        assert!(storm.latest <= Duration::from_millis(2), "{:?} late", storm.latest);
     }
 }
