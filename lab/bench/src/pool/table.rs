@@ -34,8 +34,8 @@ deadpool, and 60 ns with 1 worker and 120 ns with 4 on 2 on a machine where dead
 
 *threads*: each worker is a thread that the lease blocks. *tasks*: each a task of one multi-thread tokio runtime of as many
 threads. *block_on*: each a thread with a current-thread runtime of its own, so that nothing is ever handed to another thread
-but the wake. Futures are driven in both ways and judged by the quicker. Every task offers to yield after each lease, which
-tokio takes up once in 128, as its own semaphore would have it; deadpool does so by itself.
+but the wake. Futures are driven in both ways and judged by the quicker. After each lease a task offers to yield, which tokio takes
+up once in 128; deadpool does so by itself, through tokio's semaphore.
 
 What favours the others: they test no connection at checkout, and have no age, no idle time and no wait limit but where there
 must be one (bb8, r2d2: 60 s, never reached). Ours has all its limits and counters, each lease a deadline. hyper-util's pool

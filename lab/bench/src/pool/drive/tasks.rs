@@ -79,8 +79,8 @@ async fn open<P: Asynchronous>(load: Load, yard: &Yard) -> P {
     pool
 }
 
-/// Every task lets others go on after as many turns as tokio's own resources would have it, so that
-/// a pool which knows nothing of tokio keeps no thread to itself.
+/// Where the pool knows nothing of tokio, the task offers to yield as tokio's own resources do: it
+/// keeps no thread to itself.
 async fn work<P: Asynchronous>(
     pool: &P,
     load: Load,
@@ -100,7 +100,9 @@ async fn work<P: Asynchronous>(
             let mut held = pool.take().await;
             visit(&mut held);
             pool.give(held);
-            consume_budget().await;
+            if !P::YIELDS {
+                consume_budget().await;
+            }
         }
         work.turns += 1;
     }

@@ -28,6 +28,9 @@ impl Manager for Harbour {
 }
 
 impl Asynchronous for Deadpool {
+    /// Its semaphore is tokio's.
+    const YIELDS: bool = true;
+
     type Held<'pool> = Object<Harbour>;
 
     async fn open(connections: usize, yard: Yard) -> Self {

@@ -45,6 +45,9 @@ pub(in crate::pool) trait Blocking: Send + Sync {
 
 /// A pool whose lease is a future.
 pub(in crate::pool) trait Asynchronous: Send + Sync + Sized + 'static {
+    /// Whether a task that only ever leases yields now and then without being asked to.
+    const YIELDS: bool = false;
+
     /// What a lease is.
     type Held<'pool>: DerefMut<Target = Craft> + Send
     where
