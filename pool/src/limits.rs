@@ -69,6 +69,8 @@ pub struct RouteConfig {
     pub max_lifetime: Duration,
     /// How many leases a connection may serve; zero is any number.
     pub max_uses: u32,
+    /// Idle connections that the route keeps ready; no other route's need evicts them.
+    pub min_idle: usize,
     /// Which idle connection is leased first.
     pub reuse: Reuse,
 }
@@ -86,6 +88,7 @@ impl Default for RouteConfig {
             idle_timeout: Duration::from_secs(50),
             max_lifetime: Duration::from_secs(600),
             max_uses: 0,
+            min_idle: 0,
             reuse: Reuse::Lifo,
         }
     }

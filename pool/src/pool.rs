@@ -21,6 +21,7 @@ mod elision;
 mod fairness;
 mod idle;
 mod operate;
+mod prewarm;
 mod queue;
 mod reaper;
 mod release;
@@ -157,6 +158,7 @@ impl<C: Copy> Pool<C> {
         if let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
             self.claim(slot, request.key);
             let grant = self.grant(now, slot, request.client, now.monotonic, Source::Idle);
+            self.keep_warm(route);
             return Outcome::Granted(grant);
         }
         if request.no_wait || request.deadline <= now.monotonic {

@@ -54,6 +54,8 @@ pub(crate) struct RoutePool {
     pub(crate) starving: bool,
     /// The route has connections or waiters.
     pub(crate) active: bool,
+    /// When what is missing of `min_idle` is opened, monotonic.
+    pub(crate) warms_at: Option<Instant>,
     /// How long leases are held.
     pub(crate) hold: Hold,
     /// A release is to be expected before a handshake would be through: until then, in monotonic
@@ -86,6 +88,7 @@ impl RoutePool {
             blocked: false,
             starving: false,
             active: false,
+            warms_at: None,
             hold: Hold::default(),
             elide_until: None,
             handshake: Duration::ZERO,
@@ -97,6 +100,15 @@ impl RoutePool {
     /// More waiters than attempts under way: rule E allows another.
     pub(crate) const fn wants_connection(&self) -> bool {
         self.connections.connecting < self.waiting
+    }
+
+    /// How many idle connections it lacks, those not counted that attempts under way will leave over.
+    pub(crate) fn missing(&self) -> usize {
+        let spare = self.connections.connecting.saturating_sub(self.waiting);
+        match self.phase {
+            Phase::Running => self.config.min_idle.saturating_sub(self.connections.idle + spare),
+            Phase::Draining(_) => 0,
+        }
     }
 
     /// Nothing is left of it but its counters.

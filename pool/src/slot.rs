@@ -19,7 +19,7 @@ use crate::ids::ClientId;
 use crate::limits::RouteConfig;
 use crate::list::{Chain, Link};
 use crate::time::{Duration, Instant, Now, nanos};
-use crate::token::CloseCause;
+use crate::token::{CloseCause, OpenCause};
 use crate::wheel::{Timed, Timer};
 
 /// What a slot is doing.
@@ -31,6 +31,8 @@ pub(crate) enum State {
         since: Instant,
         /// Waiters with a lower number queued before the attempt began.
         before: u64,
+        /// What for.
+        cause: OpenCause,
     },
     /// Ready to be leased, since this moment of boot time.
     Idle { since: Instant },
@@ -87,9 +89,9 @@ pub(crate) struct Slot<C> {
 
 impl<C: Copy> Slot<C> {
     /// A slot whose attempt to connect begins.
-    pub(crate) fn connecting(route: u32, since: Instant, before: u64) -> Self {
+    pub(crate) fn connecting(route: u32, since: Instant, before: u64, cause: OpenCause) -> Self {
         Self {
-            state: State::Connecting { since, before },
+            state: State::Connecting { since, before, cause },
             route,
             group: NIL,
             connection: None,
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn a_lifetime_is_shortened_by_a_tenth_at_most() {
         let lifetime = Duration::from_secs(600);
-        let mut slot = Slot::<u8>::connecting(0, Instant::ORIGIN, 0);
+        let mut slot = Slot::<u8>::connecting(0, Instant::ORIGIN, 0, OpenCause::Demand);
         assert_eq!(slot.expires(lifetime), Some(Instant::ORIGIN + lifetime));
         slot.shave = u16::MAX;
         let shortest = Instant::ORIGIN + Duration::from_secs(540);

@@ -22,6 +22,7 @@ const ENDLESS: RouteConfig = RouteConfig {
     idle_timeout: Duration::ZERO,
     max_lifetime: Duration::ZERO,
     max_uses: 0,
+    min_idle: 0,
     reuse: wharf_pool::Reuse::Lifo,
 };
 

@@ -34,6 +34,7 @@ const BOUNDS: &[Bound] = &[
     bound("pool.max_connecting_per_route", "pool.max_connecting_total"),
     bound("pool.max_waiters_per_route", "pool.max_waiters_total"),
     bound("pool.max_waiters_per_client", "pool.max_waiters_per_route"),
+    bound("pool.min_idle", "pool.max_per_route"),
     bound("pool.backoff_min", "pool.backoff_max"),
     bound("pool.idle_timeout", "pool.max_lifetime"),
     bound("control.max_sessions_per_uid", "control.max_sessions"),

@@ -354,6 +354,13 @@ pub(super) const KEYS: &[Key] = &[
         "Leases that one connection serves before it is closed; 0 is without limit.",
     ),
     per_route(
+        "pool.min_idle",
+        number(0, MANY),
+        "0",
+        "Idle connections that one origin keeps ready, from its first lease on. They are opened again \
+         within a second of being missing, and not evicted for other origins.",
+    ),
+    per_route(
         "pool.reuse",
         Kind::Choice(&["lifo", "fifo"]),
         "\"lifo\"",

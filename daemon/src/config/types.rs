@@ -201,6 +201,8 @@ pub struct RouteSettings {
     pub max_lifetime: Option<Duration>,
     /// Leases that one connection serves; 0 is without limit.
     pub max_uses: u32,
+    /// Idle connections that one origin keeps ready, once it was used.
+    pub min_idle: usize,
     /// Which idle connection is leased first.
     pub reuse: Reuse,
     /// Who may use a connection that another has used.
@@ -221,6 +223,7 @@ impl Default for RouteSettings {
             idle_timeout: Some(Duration::from_secs(50)),
             max_lifetime: Some(Duration::from_secs(600)),
             max_uses: 0,
+            min_idle: 0,
             reuse: Reuse::Lifo,
             share: Share::Uid,
         }

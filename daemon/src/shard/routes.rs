@@ -294,6 +294,7 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
         idle_timeout: settings.idle_timeout.unwrap_or_default(),
         max_lifetime: settings.max_lifetime.unwrap_or_default(),
         max_uses: settings.max_uses,
+        min_idle: settings.min_idle,
         reuse: match settings.reuse {
             Reuse::Lifo => wharf_pool::Reuse::Lifo,
             Reuse::Fifo => wharf_pool::Reuse::Fifo,

@@ -14,7 +14,7 @@ impl<C: Copy> Pool<C> {
     #[must_use = "a connection that is not wanted is the caller's to close"]
     pub fn opened(&mut self, now: Now, slot: SlotId, connection: C) -> bool {
         self.observe(now);
-        let Some((index, since, _)) = self.find_attempt(slot) else { return false };
+        let Some((index, since, cause)) = self.find_attempt(slot) else { return false };
         self.end_attempt(now, index, since, ConnectOutcome::Connected);
         let shave = u16::try_from(self.random.below(1 << 16)).expect("16 bits");
         let slot = &mut self.slots[index];
@@ -23,13 +23,14 @@ impl<C: Copy> Pool<C> {
         slot.shave = shave;
         slot.verified = self.leaps;
         let route = slot.route;
-        self.stats.opened.add(OpenCause::Demand);
-        self.routes[route].stats.opened.add(OpenCause::Demand);
+        self.stats.opened.add(cause);
+        self.routes[route].stats.opened.add(cause);
         let pool = &mut self.routes[route];
         pool.failure = None;
         pool.backoff.on_success(pool.config.max_connecting);
         self.offer(now, index, Source::New);
         self.use_room(now, route);
+        self.keep_warm(route);
         true
     }
 
@@ -46,8 +47,8 @@ impl<C: Copy> Pool<C> {
     }
 
     /// Begins an attempt to connect; the room for it is there.
-    pub(super) fn connect(&mut self, now: Now, route: u32) {
-        let slot = Slot::connecting(route, now.monotonic, self.next_waiter);
+    pub(super) fn connect(&mut self, now: Now, route: u32, cause: OpenCause) {
+        let slot = Slot::connecting(route, now.monotonic, self.next_waiter, cause);
         let (index, _) = self.slots.insert(slot);
         self.tally(index, |count| *count += 1);
         self.count_active(route);
@@ -77,10 +78,10 @@ impl<C: Copy> Pool<C> {
         }
     }
 
-    /// The index of an attempt that is under way, since when it is, and which waiters came before.
-    fn find_attempt(&self, slot: SlotId) -> Option<(u32, Instant, u64)> {
+    /// The index of an attempt that is under way, since when it is, and what for.
+    fn find_attempt(&self, slot: SlotId) -> Option<(u32, Instant, OpenCause)> {
         match self.slots.get(slot.index, slot.generation)?.state {
-            State::Connecting { since, before } => Some((slot.index, since, before)),
+            State::Connecting { since, cause, .. } => Some((slot.index, since, cause)),
             State::Idle { .. }
             | State::Leased { .. }
             | State::Settling { .. }
@@ -108,7 +109,7 @@ impl<C: Copy> Pool<C> {
         outcome: ConnectOutcome,
     ) {
         let slot = &self.slots[index];
-        let State::Connecting { since, before } = slot.state else {
+        let State::Connecting { since, before, .. } = slot.state else {
             unreachable!("only an attempt can fail")
         };
         let route = slot.route;
@@ -121,6 +122,7 @@ impl<C: Copy> Pool<C> {
         self.free(index);
         self.tell_of_failure(now, route, failure, before);
         self.use_room(now, route);
+        self.keep_warm(route);
     }
 
     /// Rule C. The route rests, lest it knock without a pause. A definite answer, and no connection

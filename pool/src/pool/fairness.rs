@@ -11,6 +11,7 @@ use super::serve::Room;
 use super::{NIL, Now, Pool};
 use crate::ring::Place;
 use crate::time::{Duration, Instant};
+use crate::token::OpenCause;
 
 /// The least reuse credit, however short a handshake.
 const CREDIT_MIN: Duration = Duration::from_millis(1);
@@ -33,7 +34,7 @@ impl<C: Copy> Pool<C> {
     pub(super) fn give_room(&mut self, now: Now, index: u32, rival: Rival) {
         let route = self.slots[index].route;
         self.evict(index);
-        self.connect(now, rival.route);
+        self.connect(now, rival.route, OpenCause::Demand);
         self.use_room(now, route);
     }
 

@@ -12,7 +12,9 @@ impl<C: Copy> Pool<C> {
         let route = &mut self.routes[index];
         route.id = RouteId { index, generation };
         route.phase = self.phase;
-        route.id
+        let id = route.id;
+        self.keep_warm(index);
+        id
     }
 
     /// Removes a route: it drains, and its handle ends with its last connection.
@@ -49,6 +51,7 @@ impl<C: Copy> Pool<C> {
         self.join_trims(index);
         self.trim_now(now);
         self.use_room(now, index);
+        self.keep_warm(index);
     }
 
     /// Grants no more leases on any route. Those who wait are refused, idle connections close,

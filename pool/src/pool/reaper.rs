@@ -136,6 +136,7 @@ impl<C: Copy> Pool<C> {
         while let Some(route) = self.alarms.pop(now.monotonic) {
             if let Some(route) = self.find_route(route) {
                 self.use_room(now, route);
+                self.warm_up(now, route);
             }
         }
     }

@@ -50,6 +50,7 @@ impl<C: Copy> Pool<C> {
         let route = self.slots[index].route;
         self.retire(index, cause, how);
         self.use_room(now, route);
+        self.keep_warm(route);
     }
 
     /// Makes room at once. The victim is idle.
@@ -58,6 +59,7 @@ impl<C: Copy> Pool<C> {
         let route = self.slots[index].route;
         self.routes[route].stats.evictions += 1;
         self.retire(index, CloseCause::Evicted, How::Reset);
+        self.keep_warm(route);
     }
 
     /// Ends a connection. An orderly close takes a place among the closing ones; if those are too

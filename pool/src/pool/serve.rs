@@ -5,8 +5,10 @@ use super::{ClientId, Event, Instant, NIL, Now, Phase, Pool, Progress, Source, S
 use crate::blocked::BlockedRoute;
 use crate::ids::{KeyId, LeaseId};
 use crate::lease::{Grant, Released};
+use crate::list::List;
 use crate::ring::Leaving;
-use crate::token::CloseCause;
+use crate::slot::ByPool;
+use crate::token::{CloseCause, OpenCause};
 
 /// What a route finds that wants to connect.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -25,6 +27,10 @@ pub(super) enum Room {
     /// The pool has too many connections or attempts.
     StoppedByPool,
 }
+
+/// Idle connections that are looked at for one that may be evicted, so that many that are kept ready
+/// hold up nobody for long.
+const VICTIMS_MAX: usize = 64;
 
 impl<C: Copy> Pool<C> {
     /// Gives a free connection to the waiter whose turn it is, or sets it idle; or gives its room to
@@ -57,18 +63,35 @@ impl<C: Copy> Pool<C> {
     /// first who have waited longest for their turn, until a limit or the number of waiters stops them.
     pub(super) fn use_room(&mut self, now: Now, route: u32) {
         self.join_blocked(route);
-        while let Some((route, room)) = self.first_blocked(now) {
+        while let Some((first, room)) = self.first_blocked(now) {
             match room {
-                Room::Free => self.connect(now, route),
-                Room::Evict(victim) => {
-                    self.evict(victim);
-                    self.connect(now, route);
-                }
+                Room::Free => self.connect(now, first, OpenCause::Demand),
+                Room::Evict(victim) => self.replace(now, first, victim),
                 Room::AtRouteCap | Room::StoppedByRoute | Room::AtPoolCap | Room::StoppedByPool => {
-                    return;
+                    break;
                 }
             }
         }
+        self.use_own_room(now, route);
+    }
+
+    /// What a route keeps ready is nobody else's, but it gives way to the route's own waiters.
+    fn use_own_room(&mut self, now: Now, route: u32) {
+        while self.routes.at(route).is_some() && self.oldest_wish(route).is_some() {
+            match self.room(now, route) {
+                Room::Evict(victim) => self.replace(now, route, victim),
+                Room::Free
+                | Room::AtRouteCap
+                | Room::StoppedByRoute
+                | Room::AtPoolCap
+                | Room::StoppedByPool => return,
+            }
+        }
+    }
+
+    fn replace(&mut self, now: Now, route: u32, victim: u32) {
+        self.evict(victim);
+        self.connect(now, route, OpenCause::Demand);
     }
 
     /// The route whose next client has waited longest for its turn, of those that want to connect, and
@@ -114,9 +137,20 @@ impl<C: Copy> Pool<C> {
             return pool.idle.back().map_or(Room::AtRouteCap, Room::Evict);
         }
         if full == self.config.max_total {
-            return self.idle.back().map_or(Room::AtPoolCap, Room::Evict);
+            return self.dispensable().map_or(Room::AtPoolCap, Room::Evict);
         }
         Room::Free
+    }
+
+    /// The least recently used idle connection that its route does not keep ready.
+    fn dispensable(&self) -> Option<u32> {
+        let used = core::iter::successors(self.idle.back(), |&index| {
+            List::<ByPool>::before(&self.slots, index)
+        });
+        used.take(VICTIMS_MAX).find(|&index| {
+            let pool = &self.routes[self.slots[index].route];
+            pool.connections.idle > pool.config.min_idle
+        })
     }
 
     /// Gives the connection its key, at its first lease.

@@ -488,6 +488,7 @@ impl Driver {
             idle_timeout: Duration::from_millis(self.below(4) * 700),
             max_lifetime: Duration::from_secs(self.below(4) * 3),
             max_uses: u32::try_from(self.below(5)).expect("few"),
+            min_idle: self.place(3).saturating_sub(1),
             reuse: if self.below(2) == 0 { Reuse::Lifo } else { Reuse::Fifo },
         }
     }

@@ -247,8 +247,12 @@ impl Naive {
             && total.connecting < limits.max_connecting_total;
         let own = counts.total() < route.config.max_connections
             || (counts.total() == route.config.max_connections && counts.idle > 0);
-        let all = total.total() < limits.max_total
-            || (total.total() == limits.max_total && total.idle > 0);
+        // What routes keep ready is not evicted for others.
+        let spare = self
+            .routes
+            .iter()
+            .any(|other| self.counts(Some(other.id), false).idle > other.config.min_idle);
+        let all = total.total() < limits.max_total || (total.total() == limits.max_total && spare);
         assert!(rests || !(wants && own && all), "a waiter is stopped though there is room");
     }
 }

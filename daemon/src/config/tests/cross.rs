@@ -9,6 +9,7 @@ fn an_inner_limit_is_not_above_the_one_that_encloses_it() {
         ("pool", "max_connecting_total", "10", "max_connecting_per_route", "11", "10"),
         ("pool", "max_waiters_total", "2000", "max_waiters_per_route", "2001", "2000"),
         ("pool", "max_waiters_per_route", "300", "max_waiters_per_client", "301", "300"),
+        ("pool", "max_per_route", "10", "min_idle", "11", "10"),
         ("pool", "backoff_max", "\"1s\"", "backoff_min", "\"2s\"", "1s"),
         ("pool", "max_lifetime", "\"1min\"", "idle_timeout", "\"61s\"", "1min"),
         ("control", "max_sessions", "5000", "max_sessions_per_uid", "5001", "5000"),

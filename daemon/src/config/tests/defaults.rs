@@ -45,6 +45,7 @@ const OTHER: &[(&str, &str)] = &[
     ("pool.idle_timeout", "\"off\""),
     ("pool.max_lifetime", "\"1d\""),
     ("pool.max_uses", "4294967295"),
+    ("pool.min_idle", "2"),
     ("pool.reuse", "\"fifo\""),
     ("pool.share", "\"uid+group\""),
     ("control.lease_socket", "\"/tmp/l\""),

@@ -633,3 +633,24 @@ fn idle_timeout_and_max_lifetime() {
         "#,
     );
 }
+
+#[test] // POOL.md, section 1: min_idle
+fn a_route_that_is_used_keeps_a_connection_ready() {
+    World::with(|s| s.config.routes[0].settings.min_idle = 1).play(
+        r#"
+        a > HELLO; 1 LEASE route=web
+            u1 opens
+            u2 opens
+            a < WELCOME
+            a < 1 LEASED new
+            pool: idle 1, leased 1
+        b > HELLO; 1 LEASE route=web
+            b < WELCOME
+            b < 1 LEASED idle
+            pool: leased 2
+        wait 1s
+            u3 opens
+            pool: idle 1, leased 2
+        "#,
+    );
+}
