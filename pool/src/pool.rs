@@ -19,6 +19,7 @@ mod admission;
 mod connect;
 mod elision;
 mod fairness;
+mod gate;
 mod idle;
 mod operate;
 mod prewarm;
@@ -46,7 +47,7 @@ use crate::limits::{PoolConfig, RouteConfig};
 use crate::list::List;
 use crate::random::Random;
 use crate::ring::{Leaving, Lines};
-use crate::route_pool::{Phase, RoutePool};
+use crate::route_pool::{Gate, Phase, RoutePool};
 use crate::slot::{ByPool, Slot, SlotTimer, State};
 use crate::stats::{PoolStats, StateCounts};
 use crate::time::{Instant, Now};
@@ -91,7 +92,7 @@ pub struct Pool<C> {
     /// How far boot time is ahead of monotonic time, in nanoseconds; nothing before the first call.
     lead: Option<i128>,
     /// How often boot time leapt ahead: the host slept.
-    leaps: u32,
+    leaps: u16,
     /// The monotonic time of the last call.
     seen: Instant,
     /// The number of the last lease.
@@ -155,7 +156,12 @@ impl<C: Copy> Pool<C> {
         if pool.phase != Phase::Running {
             return self.refuse_at_once(route, Refusal::Draining);
         }
-        if let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
+        let gate = self.routes[route].gate;
+        if gate == Gate::Denied {
+            return self.refuse_at_once(route, Refusal::Denied);
+        }
+        let is_open = gate == Gate::Open;
+        if is_open && let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
             self.claim(slot, request.key);
             let grant = self.grant(now, slot, request.client, now.monotonic, Source::Idle);
             self.keep_warm(route);

@@ -20,12 +20,26 @@ pub(crate) enum Phase {
     Draining(CloseCause),
 }
 
+/// What an operator lets a running route do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gate {
+    /// Leases are granted.
+    Open,
+    /// Leases wait.
+    Paused,
+    /// Leases are refused.
+    Denied,
+}
+
 /// One route.
 #[derive(Debug)]
 pub(crate) struct RoutePool {
     pub(crate) id: RouteId,
     pub(crate) config: RouteConfig,
     pub(crate) phase: Phase,
+    pub(crate) gate: Gate,
+    /// How often its connections were to be replaced; older ones are not used again.
+    pub(crate) epoch: u16,
     /// The route goes when it is empty.
     pub(crate) removed: bool,
     pub(crate) connections: StateCounts,
@@ -74,6 +88,8 @@ impl RoutePool {
             id: RouteId::from_bits(0),
             config,
             phase: Phase::Running,
+            gate: Gate::Open,
+            epoch: 0,
             removed: false,
             connections: StateCounts::default(),
             closing: 0,
@@ -106,6 +122,7 @@ impl RoutePool {
     pub(crate) fn missing(&self) -> usize {
         let spare = self.connections.connecting.saturating_sub(self.waiting);
         match self.phase {
+            Phase::Running if self.gate != Gate::Open => 0,
             Phase::Running => self.config.min_idle.saturating_sub(self.connections.idle + spare),
             Phase::Draining(_) => 0,
         }

@@ -73,8 +73,10 @@ pub(crate) struct Slot<C> {
     pub(crate) opened: Instant,
     /// How much is taken from its lifetime, in 65536ths of a tenth.
     pub(crate) shave: u16,
+    /// The epoch of its route in which it was opened.
+    pub(crate) epoch: u16,
     /// The count of clock leaps after which it was last known to be alive.
-    pub(crate) verified: u32,
+    pub(crate) verified: u16,
     /// The number of its present or last lease; zero before the first.
     pub(crate) serial: u32,
     /// Leases that used it.
@@ -97,6 +99,7 @@ impl<C: Copy> Slot<C> {
             connection: None,
             opened: Instant::ORIGIN,
             shave: 0,
+            epoch: 0,
             verified: 0,
             serial: 0,
             uses: 0,

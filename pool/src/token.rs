@@ -210,6 +210,8 @@ tokens! {
         WouldTimeOut = "would_time_out",
         /// As many leases of this client wait as may: use fewer at once.
         Quota = "quota",
+        /// An operator denies leases of the route.
+        Denied = "http_request_denied",
         /// The route rests after attempts to connect that failed, and has no connection: come back
         /// when it tries again.
         Backoff = "backoff",

@@ -82,7 +82,7 @@ fn every_cause_of_the_pools_own_is_reached() {
     }
 }
 
-const REFUSALS: [(Refusal, Scenario); 7] = [
+const REFUSALS: [(Refusal, Scenario); 8] = [
     (Refusal::QueueTimeout, |quay, route| {
         let request = Request { no_wait: true, ..quay.request(route) };
         support::refusal(quay.ask(request));
@@ -103,6 +103,10 @@ const REFUSALS: [(Refusal, Scenario); 7] = [
         quay.wait(route);
         let hasty = Request { deadline: quay.deadline(SEC), ..quay.request(route) };
         support::refusal(quay.ask(hasty));
+    }),
+    (Refusal::Denied, |quay, route| {
+        quay.wait(route);
+        quay.pool.deny_route(quay.now, route);
     }),
     (Refusal::Draining, |quay, route| {
         quay.wait(route);

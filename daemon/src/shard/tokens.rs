@@ -26,6 +26,7 @@ pub(super) fn refusal(refusal: Refusal) -> ErrorToken {
         Refusal::QueueTimeout => ErrorToken::QueueTimeout,
         Refusal::Quota => ErrorToken::Quota,
         Refusal::WouldTimeOut => ErrorToken::WouldTimeOut,
+        Refusal::Denied => ErrorToken::HttpRequestDenied,
         Refusal::Backoff => ErrorToken::Backoff,
         Refusal::Draining => ErrorToken::Draining,
         Refusal::Cancelled => ErrorToken::Cancelled,

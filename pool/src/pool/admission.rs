@@ -9,6 +9,7 @@ use super::serve::Room;
 use super::{Now, Pool, Refusal, Request};
 use crate::lease::Denial;
 use crate::ring::Place;
+use crate::route_pool::Gate;
 use crate::time::Duration;
 
 /// A lease is refused if it would wait for more than so many times as long as it may.
@@ -41,6 +42,9 @@ impl<C: Copy> Pool<C> {
         let of_client = self.clients.get(&request.client).copied().unwrap_or(0);
         if of_client >= pool.config.max_waiters_per_client {
             return Err(Denial { estimated_wait, ..Refusal::Quota.into() });
+        }
+        if pool.gate == Gate::Paused {
+            return Ok(());
         }
         let patience = request.deadline.since(now.monotonic).saturating_mul(PATIENCE);
         if place > self.servers(route) && estimated_wait.is_some_and(|wait| wait > patience) {

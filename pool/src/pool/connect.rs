@@ -17,12 +17,14 @@ impl<C: Copy> Pool<C> {
         let Some((index, since, cause)) = self.find_attempt(slot) else { return false };
         self.end_attempt(now, index, since, ConnectOutcome::Connected);
         let shave = u16::try_from(self.random.below(1 << 16)).expect("16 bits");
+        let route = self.slots[index].route;
+        let epoch = self.routes[route].epoch;
         let slot = &mut self.slots[index];
+        slot.epoch = epoch;
         slot.connection = Some(connection);
         slot.opened = now.boot;
         slot.shave = shave;
         slot.verified = self.leaps;
-        let route = slot.route;
         self.stats.opened.add(cause);
         self.routes[route].stats.opened.add(cause);
         let pool = &mut self.routes[route];

@@ -109,7 +109,7 @@ impl<C: Copy> Pool<C> {
         self.use_room(now, route);
     }
 
-    fn join_trims(&mut self, route: u32) {
+    pub(super) fn join_trims(&mut self, route: u32) {
         let pool = &mut self.routes[route];
         if !pool.trimmed {
             pool.trimmed = true;

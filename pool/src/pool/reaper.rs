@@ -196,6 +196,9 @@ impl<C: Copy> Pool<C> {
         let index = pool.idle.back()?;
         match pool.phase {
             Phase::Draining(cause) => Some((index, cause)),
+            Phase::Running if self.slots[index].epoch != pool.epoch => {
+                Some((index, CloseCause::Reconnect))
+            }
             Phase::Running => (pool.connections.total() > pool.config.max_connections)
                 .then_some((index, CloseCause::LimitLowered)),
         }

@@ -97,6 +97,9 @@ impl<C: Copy> Pool<C> {
         if let Phase::Draining(cause) = route.phase {
             return Some(cause);
         }
+        if slot.epoch != route.epoch {
+            return Some(CloseCause::Reconnect);
+        }
         if route.connections.total() > route.config.max_connections
             || self.connections.total() > self.config.max_total
         {

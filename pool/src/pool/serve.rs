@@ -7,6 +7,7 @@ use crate::ids::{KeyId, LeaseId};
 use crate::lease::{Grant, Released};
 use crate::list::List;
 use crate::ring::Leaving;
+use crate::route_pool::Gate;
 use crate::slot::ByPool;
 use crate::token::{CloseCause, OpenCause};
 
@@ -44,7 +45,8 @@ impl<C: Copy> Pool<C> {
             self.suspect(now, index);
             return Released::Kept;
         }
-        if let Some(waiter) = self.next_waiter(now, index) {
+        let is_open = self.routes[self.slots[index].route].gate == Gate::Open;
+        if is_open && let Some(waiter) = self.next_waiter(now, index) {
             if let Some(rival) = self.rival(now, index, waiter) {
                 self.give_room(now, index, rival);
                 return Released::Closed(CloseCause::Evicted);
@@ -123,6 +125,7 @@ impl<C: Copy> Pool<C> {
         if pool.backoff.is_resting(now.monotonic)
             || pool.elide_until.is_some_and(|until| now.monotonic < until)
             || pool.phase != Phase::Running
+            || pool.gate != Gate::Open
             || pool.connections.connecting >= max_connecting
             || total > pool.config.max_connections
         {
@@ -196,7 +199,7 @@ impl<C: Copy> Pool<C> {
     }
 
     /// Gives a connection to one who waits, who alone is told.
-    fn deliver(&mut self, now: Now, index: u32, waiter: u32, source: Source) {
+    pub(super) fn deliver(&mut self, now: Now, index: u32, waiter: u32, source: Source) {
         let waits = &self.waiters[waiter];
         let (client, arrived, group) = (waits.client, waits.arrived, waits.group);
         if self.slots[index].group == NIL {

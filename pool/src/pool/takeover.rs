@@ -10,6 +10,7 @@ use super::{Now, Phase, Pool, Source, State};
 use crate::ids::{ClientId, LeaseId, SlotId};
 use crate::lease::Grant;
 use crate::limits::Reuse;
+use crate::route_pool::Gate;
 use crate::time::{Duration, Instant};
 use crate::token::ReleaseResult;
 
@@ -29,6 +30,8 @@ impl<C: Copy> Pool<C> {
             && slot.serial == lease.serial
             && slot.lost.is_none()
             && route.phase == Phase::Running
+            && route.gate == Gate::Open
+            && slot.epoch == route.epoch
             && route.connections.total() <= config.max_connections
             && self.connections.total() <= self.config.max_total
             && (config.max_uses == 0 || slot.uses.saturating_add(1) < config.max_uses)

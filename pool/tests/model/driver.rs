@@ -6,7 +6,7 @@ use wharf_pool::{
     Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId, Source,
 };
 
-use crate::naive::{Naive, Place, Route, Waiting};
+use crate::naive::{Gate, Naive, Place, Route, Waiting};
 use crate::planted::{Fault, Planted};
 
 const MS: Duration = Duration::from_millis(1);
@@ -76,7 +76,7 @@ impl Driver {
         for _ in 0..3 {
             let config = driver.draw_config();
             let id = driver.pool.add_route(config.clone());
-            driver.naive.routes.push(Route { id, config, allowance: None });
+            driver.naive.routes.push(Route { id, config, gate: Gate::Open, allowance: None });
         }
         driver
     }
@@ -100,7 +100,8 @@ impl Driver {
             74..80 => self.settle_or_probe(),
             80..84 => self.transport_done(),
             84..92 => self.pass_time(),
-            92..94 => self.pass_time(),
+            92 => self.pass_time(),
+            93 => self.operate(),
             94..96 => self.crash(),
             96..98 => self.change_limits(),
             98 => self.replace_route(),
@@ -155,6 +156,7 @@ impl Driver {
                 let older = |w: &Waiting| w.route == request.route && self.is_usable(&grant, w);
                 assert!(!self.naive.waiting.iter().any(older), "barged in");
                 assert_eq!(grant.source, Source::Idle);
+                assert_eq!(self.naive.gate(request.route), Gate::Open, "granted at a closed gate");
                 self.naive.granted(&grant, request.key, request.fresh, Place::Idle);
             }
             Outcome::Waiting(id) => {
@@ -207,6 +209,7 @@ impl Driver {
         let reasons = [
             (Refusal::QueueTimeout, request.no_wait || request.deadline <= self.now.monotonic),
             (Refusal::QueueFull, full),
+            (Refusal::Denied, self.naive.gate(request.route) == Gate::Denied),
             (Refusal::WouldTimeOut, on_route >= self.servers(request.route)),
             (Refusal::Backoff, self.is_resting(request.route)),
             (Refusal::Quota, of_client >= config.max_waiters_per_client),
@@ -452,6 +455,26 @@ impl Driver {
         }
     }
 
+    /// The operator closes a gate, or opens it, or has connections replaced.
+    fn operate(&mut self) {
+        let (place, drawn) = (self.place(self.naive.routes.len()), self.below(6));
+        let route = &mut self.naive.routes[place];
+        let id = route.id;
+        self.trace.push(format!("   {id:?} is operated: {drawn}"));
+        let gate = match drawn {
+            0 => Gate::Paused,
+            1 => Gate::Denied,
+            2 => return self.pool.reconnect_route(self.now, id),
+            _ => Gate::Open,
+        };
+        route.gate = gate;
+        match gate {
+            Gate::Paused => self.pool.pause_route(self.now, id),
+            Gate::Denied => self.pool.deny_route(self.now, id),
+            Gate::Open => self.pool.resume_route(self.now, id),
+        }
+    }
+
     fn replace_route(&mut self) {
         let place = self.place(self.naive.routes.len());
         let gone = self.naive.routes.remove(place).id;
@@ -473,7 +496,7 @@ impl Driver {
         }
         let config = self.draw_config();
         let id = self.pool.add_route(config.clone());
-        self.naive.routes.push(Route { id, config, allowance: None });
+        self.naive.routes.push(Route { id, config, gate: Gate::Open, allowance: None });
     }
 
     fn draw_config(&mut self) -> RouteConfig {

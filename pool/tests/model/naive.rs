@@ -46,10 +46,19 @@ pub(crate) struct Waiting {
     pub(crate) number: u64,
 }
 
+/// What the operator lets a route do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Gate {
+    Open,
+    Paused,
+    Denied,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
     pub(crate) id: RouteId,
     pub(crate) config: RouteConfig,
+    pub(crate) gate: Gate,
     /// Attempts at a time while it comes back from a failure.
     pub(crate) allowance: Option<usize>,
 }
@@ -134,7 +143,11 @@ impl Naive {
                 let waits = self.leave(waiter, true);
                 assert!(now < waits.deadline, "granted after the deadline");
                 assert_eq!(berth.route, waits.route);
-                self.granted(&grant, waits.key, waits.fresh, Place::Free);
+                // A route that goes on after a pause gives out what is idle.
+                let from = if berth.place == Place::Idle { Place::Idle } else { Place::Free };
+                assert!(from == Place::Free || grant.source == Source::Idle);
+                assert_eq!(self.gate(waits.route), Gate::Open, "granted behind a closed gate");
+                self.granted(&grant, waits.key, waits.fresh, from);
             }
             Event::Refused { waiter, .. } => {
                 self.leave(waiter, false);
@@ -154,6 +167,11 @@ impl Naive {
                 berth.place = Place::Suspect;
             }
         }
+    }
+
+    pub(crate) fn gate(&self, route: RouteId) -> Gate {
+        let found = self.routes.iter().find(|found| found.id == route);
+        found.map_or(Gate::Denied, |route| route.gate)
     }
 
     /// An attempt of the route has failed: it rests, and then one at a time may try.
@@ -222,7 +240,9 @@ impl Naive {
             assert!(over || counts.total() <= most, "more than max_connections");
             assert!(over || counts.connecting <= route.config.max_connecting);
             let rests = !(snapshot.backoff.is_zero() && snapshot.eliding.is_zero());
-            self.check_waiters(now.monotonic, route, rests, (counts, total), limits);
+            if route.gate == Gate::Open {
+                self.check_waiters(now.monotonic, route, rests, (counts, total), limits);
+            }
         }
     }
 

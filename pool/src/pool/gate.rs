@@ -1,0 +1,70 @@
+//! What an operator does to a route that runs: pause, deny, resume, reconnect.
+//!
+//! Paused, leases queue up to the limits of the queue and their deadlines; nothing is granted and
+//! nobody connects. Denied, they are refused at once. What is leased goes on in both, and comes back
+//! as usual. Reconnect replaces the connections of a route: idle ones close, leased ones at release.
+
+use super::{Now, Pool, Source};
+use crate::ids::RouteId;
+use crate::list::List;
+use crate::route_pool::Gate;
+use crate::slot::ByRoute;
+
+impl<C: Copy> Pool<C> {
+    /// Lets leases of a route wait, and grants none.
+    pub fn pause_route(&mut self, now: Now, route: RouteId) {
+        self.observe(now);
+        if let Some(index) = self.find_route(route) {
+            self.routes[index].gate = Gate::Paused;
+        }
+    }
+
+    /// Refuses leases of a route at once, those that wait too.
+    pub fn deny_route(&mut self, now: Now, route: RouteId) {
+        self.observe(now);
+        let Some(index) = self.find_route(route) else { return };
+        self.routes[index].gate = Gate::Denied;
+        while let Some(waiter) = self.routes[index].queue.front() {
+            self.refuse(waiter, crate::Refusal::Denied);
+        }
+    }
+
+    /// Grants leases of a route again; those that wait are served at once.
+    pub fn resume_route(&mut self, now: Now, route: RouteId) {
+        self.observe(now);
+        let Some(index) = self.find_route(route) else { return };
+        self.routes[index].gate = Gate::Open;
+        self.serve_from_idle(now, index);
+        self.use_room(now, index);
+        self.keep_warm(index);
+    }
+
+    /// Replaces the connections of a route: the idle ones close, a batch at a time, and the leased
+    /// ones at release.
+    pub fn reconnect_route(&mut self, now: Now, route: RouteId) {
+        self.observe(now);
+        let Some(index) = self.find_route(route) else { return };
+        self.routes[index].epoch = self.routes[index].epoch.wrapping_add(1);
+        self.join_trims(index);
+        self.trim_now(now);
+    }
+
+    /// Gives the idle connections of a route to those who wait for them, the least recently used
+    /// first.
+    fn serve_from_idle(&mut self, now: Now, route: u32) {
+        let mut next = self.routes[route].idle.back();
+        while let Some(index) = next {
+            if self.routes[route].waiting == 0 {
+                return;
+            }
+            next = List::<ByRoute>::before(&self.slots, index);
+            if self.expiry(now, index).is_some() {
+                continue;
+            }
+            if let Some(waiter) = self.next_waiter(now, index) {
+                self.leave_idle(index);
+                self.deliver(now, index, waiter, Source::Idle);
+            }
+        }
+    }
+}
