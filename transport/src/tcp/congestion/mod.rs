@@ -41,6 +41,9 @@ const UNLIMITED: u32 = u32::MAX;
 /// 2.3.
 const SLOW_START_SEGMENTS: u32 = 2;
 
+/// A window whose ssthresh is a guess grows by at least this part of itself in a round trip.
+const PROBE_DIVISOR: u32 = 20;
+
 /// Upper bound of cwnd in bytes: no window is larger.
 const CWND_MAX: u32 = 1 << 30;
 
@@ -98,6 +101,11 @@ pub(in crate::tcp) struct CongestionWindow {
     /// text leaves after the last.
     used_up: bool,
     hystart: HyStart,
+    /// Whether HyStart++ has ended slow start and nothing was lost since. That end is a guess, and
+    /// below what the path carries if other delays feigned a queue; from there the curve of RFC 9438,
+    /// section 4.10 would take seconds to grow. So cwnd grows by a twentieth in a round trip, as
+    /// Linux has it, until a loss tells.
+    is_guessed: bool,
     inheritance: Inheritance,
     controller: Controller,
     validation: Validation,
@@ -142,6 +150,7 @@ struct Before {
     cwnd: u32,
     ssthresh: u32,
     controller: Controller,
+    is_guessed: bool,
     reduced_to: Option<SeqNumber>,
 }
 
@@ -156,6 +165,7 @@ impl CongestionWindow {
             used: 0,
             used_up: false,
             hystart: HyStart::new(),
+            is_guessed: false,
             inheritance: Inheritance::default(),
             controller: Controller::new(config.congestion),
             validation: Validation::new(),
@@ -251,7 +261,8 @@ impl CongestionWindow {
             sign = self.slow_start(ack, full);
         } else if full {
             let growth = self.controller.on_ack(self.window(), ack);
-            self.grow(growth);
+            let least = if self.is_guessed { ack.acked / PROBE_DIVISOR } else { 0 };
+            self.grow(growth.max(least));
         } else {
             self.controller.on_pause(ack.now);
         }
@@ -348,6 +359,7 @@ impl CongestionWindow {
         self.cwnd = before.cwnd;
         self.ssthresh = before.ssthresh;
         self.controller = before.controller;
+        self.is_guessed = before.is_guessed;
         self.reduced_to = before.reduced_to;
         self.controller.on_pause(now);
     }
@@ -417,6 +429,7 @@ impl CongestionWindow {
     /// The delay has grown: the path is about full. RFC 9406, section 4.2; RFC 9438, section 4.10.
     fn leave_slow_start(&mut self) {
         self.ssthresh = self.cwnd;
+        self.is_guessed = true;
         self.controller.on_slow_start_exit(self.window());
     }
 
@@ -455,14 +468,15 @@ impl CongestionWindow {
 
     /// Keeps what a reduction is about to change.
     fn remember(&mut self) {
-        let Self { cwnd, ssthresh, controller, reduced_to, .. } = *self;
-        self.before = Some(Before { cwnd, ssthresh, controller, reduced_to });
+        let Self { cwnd, ssthresh, controller, is_guessed, reduced_to, .. } = *self;
+        self.before = Some(Before { cwnd, ssthresh, controller, is_guessed, reduced_to });
     }
 
     /// All that is out is answered for by the reduction that follows, and the peer is to hear of it.
     fn answer_for(&mut self, event: &Congested) {
         self.reduced_to = Some(event.nxt);
         self.cwr_due = true;
+        self.is_guessed = false;
         self.inheritance.on_reduction();
     }
 

@@ -297,3 +297,30 @@ fn what_routers_have_said_is_never_undone() {
         assert_eq!(window.cwnd(), echoed.0, "that window is answered for still");
     }
 }
+
+/// Ten windows acknowledged whole, of a window that has just left slow start by a guess.
+fn grown(window: &mut CongestionWindow) -> u32 {
+    let before = window.cwnd();
+    for _ in 0..10 {
+        for _ in 0..window.cwnd() / MSS {
+            ack_full(window, MSS);
+        }
+    }
+    window.cwnd() * 100 / before
+}
+
+#[test]
+fn a_guessed_threshold_is_put_to_the_test_until_a_loss() {
+    for algorithm in BOTH {
+        let mut window = fresh(algorithm);
+        window.cwnd = 200_000;
+        window.leave_slow_start();
+        let percent = grown(&mut window);
+        assert!((155..=170).contains(&percent), "{algorithm:?}: 1.05^10, not {percent} %");
+        on_loss(&mut window, 200_000);
+        let percent = grown(&mut window);
+        assert!(percent < 120, "{algorithm:?}: {percent} % after a loss");
+        window.undo(Instant::from_millis(2));
+        assert!(window.is_guessed, "{algorithm:?}: a needless reduction proves nothing");
+    }
+}
