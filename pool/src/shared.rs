@@ -218,6 +218,26 @@ impl<T: Send + 'static> SharedPool<T> {
         self.inner.change(|pool, now| pool.configure_route(now, route, config));
     }
 
+    /// Lets leases of a route wait; see [`Pool::pause_route`].
+    pub fn pause_route(&self, route: RouteId) {
+        self.inner.change(|pool, now| pool.pause_route(now, route));
+    }
+
+    /// Refuses leases of a route; see [`Pool::deny_route`].
+    pub fn deny_route(&self, route: RouteId) {
+        self.inner.change(|pool, now| pool.deny_route(now, route));
+    }
+
+    /// Grants leases of a route again; see [`Pool::resume_route`].
+    pub fn resume_route(&self, route: RouteId) {
+        self.inner.change(|pool, now| pool.resume_route(now, route));
+    }
+
+    /// Replaces a route's connections; see [`Pool::reconnect_route`].
+    pub fn reconnect_route(&self, route: RouteId) {
+        self.inner.change(|pool, now| pool.reconnect_route(now, route));
+    }
+
     /// Grants no more leases; see [`Pool::drain`].
     pub fn drain(&self) {
         self.inner.change(Pool::drain);

@@ -372,3 +372,17 @@ fn a_connector_that_takes_its_time_holds_up_no_deadline() {
     until("it is connected", || pool.inspect(|pool| pool.stats().waiters_woken == 2));
     assert!(task.as_mut().poll(&mut context).is_ready());
 }
+
+#[test]
+fn a_route_is_paused_and_goes_on() {
+    let (pool, route, _) = pool_of(RouteConfig::default());
+    pool.pause_route(route);
+    let refusal = refused(&pool, route, Duration::from_millis(20));
+    assert_eq!(refusal, Refusal::QueueTimeout);
+    pool.resume_route(route);
+    pool.lease(route, LONG).expect("it goes on").reusable();
+    pool.reconnect_route(route);
+    assert_eq!(pool.inspect(|pool| pool.stats().closed.of(CloseCause::Reconnect)), 1);
+    pool.deny_route(route);
+    assert_eq!(refused(&pool, route, LONG), Refusal::Denied);
+}
