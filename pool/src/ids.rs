@@ -66,6 +66,11 @@ pub struct ClientId(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct KeyId(pub u32);
 
+/// Where a connection leads: address and port, as the caller numbers them. What a peer's behaviour
+/// teaches is kept by it, whatever the route.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct AddressId(pub u64);
+
 /// The right of one client to use one connection, until it is released.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseId {

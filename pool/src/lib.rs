@@ -47,6 +47,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod alarms;
 mod arena;
 mod backoff;
@@ -56,6 +57,7 @@ mod group;
 pub mod histogram;
 mod hold;
 mod ids;
+mod learned;
 mod lease;
 mod limits;
 mod list;
@@ -72,7 +74,7 @@ mod waiters;
 mod wheel;
 
 pub use event::{ConnectFailure, Event, How};
-pub use ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
+pub use ids::{AddressId, ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};
 pub use pool::Pool;

@@ -21,6 +21,7 @@ mod elision;
 mod fairness;
 mod gate;
 mod idle;
+mod learning;
 mod operate;
 mod prewarm;
 mod queue;
@@ -36,6 +37,7 @@ use std::collections::VecDeque;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::addresses::{Address, Addresses};
 use crate::alarms::Alarms;
 use crate::arena::{Arena, NIL};
 use crate::blocked::Blocked;
@@ -85,6 +87,9 @@ pub struct Pool<C> {
     active: usize,
     /// Routes with more idle connections than they may keep.
     trims: VecDeque<RouteId>,
+    /// Where connections lead, and what was learned of that.
+    addresses: Addresses,
+    lessons: learning::Lessons,
     /// When routes that rest after a failure go on.
     alarms: Alarms,
     timers: Wheel<SlotTimer>,
@@ -127,6 +132,8 @@ impl<C: Copy> Pool<C> {
             starving: VecDeque::new(),
             active: 0,
             trims: VecDeque::new(),
+            addresses: Addresses::new(seed),
+            lessons: learning::Lessons::new(),
             alarms: Alarms::default(),
             timers: Wheel::new(),
             deadlines: Wheel::new(),
@@ -298,6 +305,7 @@ impl<C: Copy> Pool<C> {
         self.timers.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index);
         self.groups.leave(slot.group);
+        self.addresses.leave(slot.address);
         self.count_active(slot.route);
         self.bury(slot.route);
     }

@@ -2,7 +2,7 @@
 
 use crate::backoff::Backoff;
 use crate::hold::Hold;
-use crate::ids::RouteId;
+use crate::ids::{AddressId, RouteId};
 use crate::limits::RouteConfig;
 use crate::list::List;
 use crate::ring::Ring;
@@ -11,6 +11,9 @@ use crate::stats::{RouteStats, StateCounts};
 use crate::time::{Duration, Instant};
 use crate::token::{CloseCause, ConnectError};
 use crate::waiters::{OfClient, OfRoute};
+
+/// Addresses that a route reports on, at most.
+const ADDRESSES_MAX: usize = 8;
 
 /// Whether a route grants leases.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,6 +63,8 @@ pub(crate) struct RoutePool {
     /// The last attempt failed with this, when the next waiter's number was this. Nothing once an
     /// attempt has succeeded.
     pub(crate) failure: Option<(u64, ConnectError)>,
+    /// Addresses to which its last connections led, the last one last.
+    pub(crate) addresses: Vec<AddressId>,
     /// How often attempts begin after one that failed.
     pub(crate) backoff: Backoff,
     /// The route stands among those that the pool's limits stop.
@@ -100,6 +105,7 @@ impl RoutePool {
             turns: Ring::new(),
             waiting: 0,
             failure: None,
+            addresses: Vec::new(),
             backoff: Backoff::default(),
             blocked: false,
             starving: false,
@@ -111,6 +117,16 @@ impl RoutePool {
             trimmed: false,
             stats: RouteStats::default(),
         }
+    }
+
+    /// A connection to `address` was opened.
+    pub(crate) fn note_address(&mut self, address: AddressId) {
+        if let Some(place) = self.addresses.iter().position(|known| *known == address) {
+            self.addresses.remove(place);
+        } else if self.addresses.len() == ADDRESSES_MAX {
+            self.addresses.remove(0);
+        }
+        self.addresses.push(address);
     }
 
     /// More waiters than attempts under way: rule E allows another.

@@ -16,9 +16,8 @@
 
 use crate::arena::NIL;
 use crate::ids::ClientId;
-use crate::limits::RouteConfig;
 use crate::list::{Chain, Link};
-use crate::time::{Duration, Instant, Now, nanos};
+use crate::time::{Duration, Instant, nanos};
 use crate::token::{CloseCause, OpenCause};
 use crate::wheel::{Timed, Timer};
 
@@ -59,6 +58,13 @@ impl State {
     }
 }
 
+/// The peer has given no hint.
+const NO_HINT: u32 = u32::MAX;
+
+/// One connection in so many may be idle beyond what was learned of its address, so that it is
+/// noticed when more is allowed than before.
+const SCOUT_ONE_IN: u16 = 100;
+
 /// Room for one connection.
 #[derive(Debug)]
 pub(crate) struct Slot<C> {
@@ -81,6 +87,10 @@ pub(crate) struct Slot<C> {
     pub(crate) serial: u32,
     /// Leases that used it.
     pub(crate) uses: u32,
+    /// Index of its peer's address; none if the owner named none.
+    pub(crate) address: u32,
+    /// How long it may be idle by the peer's own word, in milliseconds; `u32::MAX` without one.
+    hinted_ms: u32,
     /// Why the transport ended it under its lease.
     pub(crate) lost: Option<CloseCause>,
     by_key: Link,
@@ -103,6 +113,8 @@ impl<C: Copy> Slot<C> {
             verified: 0,
             serial: 0,
             uses: 0,
+            address: NIL,
+            hinted_ms: NO_HINT,
             lost: None,
             by_key: Link::default(),
             by_route: Link::default(),
@@ -116,6 +128,25 @@ impl<C: Copy> Slot<C> {
         self.connection.expect("a slot that was opened has its connection")
     }
 
+    /// How long it may be idle by the peer's own word.
+    pub(crate) const fn hinted(&self) -> Option<Duration> {
+        match self.hinted_ms {
+            NO_HINT => None,
+            millis => Some(Duration::from_millis(millis as u64)),
+        }
+    }
+
+    /// The peer's word. What does not fit into 32 bits of milliseconds, seven weeks, is cut.
+    pub(crate) fn set_hinted(&mut self, allowed: Duration) {
+        self.hinted_ms = u32::try_from(allowed.as_millis()).unwrap_or(NO_HINT).min(NO_HINT - 1);
+    }
+
+    /// Whether it is one of those that may be idle beyond what was learned. By the lot that was drawn
+    /// for its lifetime.
+    pub(crate) const fn is_scout(&self) -> bool {
+        self.shave.is_multiple_of(SCOUT_ONE_IN)
+    }
+
     /// When its lifetime is over, in boot time, if `lifetime` limits it.
     pub(crate) fn expires(&self, lifetime: Duration) -> Option<Instant> {
         if lifetime.is_zero() {
@@ -127,27 +158,9 @@ impl<C: Copy> Slot<C> {
         Some(Instant::from_nanos(self.opened.as_nanos().saturating_add(lifetime - shaved)))
     }
 
-    /// Until when it may be idle, in boot time, if it is and `timeout` limits it.
-    pub(crate) fn idle_until(&self, timeout: Duration) -> Option<Instant> {
-        let since = self.state.idle_since().filter(|_| !timeout.is_zero())?;
-        Some(since + timeout)
-    }
-
     /// Whether its timer is armed, and fires no later than one that is armed for `at`.
     pub(crate) fn fires_by(&self, at: Instant) -> bool {
         self.timer.fires_by(at)
-    }
-
-    /// Which of the limits that `config` sets to each connection it has reached, if it has.
-    pub(crate) fn expiry(&self, now: Now, config: &RouteConfig) -> Option<CloseCause> {
-        if config.max_uses > 0 && self.uses >= config.max_uses {
-            return Some(CloseCause::MaxUses);
-        }
-        if self.expires(config.max_lifetime).is_some_and(|at| at <= now.boot) {
-            return Some(CloseCause::MaxLifetime);
-        }
-        let idle_until = self.idle_until(config.idle_timeout)?;
-        (idle_until <= now.boot).then_some(CloseCause::IdleTimeout)
     }
 }
 
@@ -204,10 +217,33 @@ impl<C> Timed<Slot<C>> for SlotTimer {
 mod tests {
     use super::*;
 
-    /// DESIGN.md, section 2: 96 B for the slot and its links, 24 B for the timer.
+    /// DESIGN.md, section 2: 104 B for the slot and its links, 16 B for the timer.
     #[test]
     fn a_slot_stays_small() {
-        assert!(size_of::<Slot<u64>>() <= 96 + 24, "{}", size_of::<Slot<u64>>());
+        assert_eq!(size_of::<Timer>(), 16);
+        assert!(size_of::<Slot<u64>>() <= 104 + 16, "{}", size_of::<Slot<u64>>());
+    }
+
+    #[test]
+    fn a_hint_is_kept_as_it_was_given() {
+        let mut slot = Slot::<u8>::connecting(0, Instant::ORIGIN, 0, OpenCause::Demand);
+        assert_eq!(slot.hinted(), None);
+        for millis in [0, 1, 5000, u64::from(u32::MAX) - 1] {
+            slot.set_hinted(Duration::from_millis(millis));
+            assert_eq!(slot.hinted(), Some(Duration::from_millis(millis)));
+        }
+        slot.set_hinted(Duration::MAX);
+        assert_eq!(slot.hinted(), Some(Duration::from_millis(u64::from(u32::MAX) - 1)));
+    }
+
+    #[test]
+    fn one_connection_in_a_hundred_is_a_scout() {
+        let mut slot = Slot::<u8>::connecting(0, Instant::ORIGIN, 0, OpenCause::Demand);
+        let scouts = (0..=u16::MAX).filter(|&lot| {
+            slot.shave = lot;
+            slot.is_scout()
+        });
+        assert_eq!(scouts.count(), 656);
     }
 
     #[test]

@@ -252,6 +252,9 @@ pub struct RouteSnapshot {
     pub backoff: Duration,
     /// For how long no attempt begins, because a release is to be expected sooner; zero if one may.
     pub eliding: Duration,
+    /// How long the peer lets a connection idle before it closes it, as far as was learned; of several
+    /// addresses the least, and zero if nothing was learned.
+    pub learned_idle: Duration,
     /// No lease is granted any more.
     pub draining: bool,
 }

@@ -19,29 +19,48 @@ const LEVELS: usize = 8;
 const LEVEL_BITS: u32 = 6;
 const BUCKETS: usize = 1 << LEVEL_BITS;
 
-/// No tick: 64 bits of nanoseconds make 44 of ticks.
-const NEVER: u64 = u64::MAX;
+/// No tick: 64 bits of nanoseconds make 44 of ticks, and a timer has room for 48.
+const NEVER: u64 = (1 << 48) - 1;
 
-/// The node of one timer, kept by what it times.
+/// The node of one timer, kept by what it times. Its tick stands in two parts, so that the node
+/// takes 16 bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timer {
     link: Link,
-    /// When it fires; never, while it is not armed.
-    tick: u64,
+    /// When it fires; never, while it is not armed. The lower 32 bits.
+    tick_low: u32,
+    /// The upper 16 bits.
+    tick_high: u16,
     level: u8,
     bucket: u8,
 }
 
+impl Timer {
+    const fn tick(&self) -> u64 {
+        (self.tick_high as u64) << 32 | self.tick_low as u64
+    }
+
+    /// Sets when it fires; of `tick` 48 bits count.
+    const fn set_tick(&mut self, tick: u64) {
+        let [_, _, a, b, c, d, e, f] = tick.to_be_bytes();
+        self.tick_high = u16::from_be_bytes([a, b]);
+        self.tick_low = u32::from_be_bytes([c, d, e, f]);
+    }
+}
+
 impl Default for Timer {
     fn default() -> Self {
-        Self { link: Link::default(), tick: NEVER, level: 0, bucket: 0 }
+        let mut timer =
+            Self { link: Link::default(), tick_low: 0, tick_high: 0, level: 0, bucket: 0 };
+        timer.set_tick(NEVER);
+        timer
     }
 }
 
 impl Timer {
     /// Whether it is armed, and fires no later than one that is armed for `at`.
     pub(crate) fn fires_by(&self, at: Instant) -> bool {
-        self.tick <= ceil(at)
+        self.tick() <= ceil(at)
     }
 }
 
@@ -116,7 +135,7 @@ impl<K> Wheel<K> {
         K: Timed<T>,
     {
         let tick = ceil(at).max(self.tick);
-        if K::timer(&arena[index]).tick <= tick {
+        if K::timer(&arena[index]).tick() <= tick {
             return;
         }
         let has_emptied = self.remove(arena, index);
@@ -159,9 +178,10 @@ impl<K> Wheel<K> {
         K: Timed<T>,
     {
         let timer = K::timer_mut(&mut arena[index]);
-        if core::mem::replace(&mut timer.tick, NEVER) == NEVER {
+        if timer.tick() == NEVER {
             return false;
         }
+        timer.set_tick(NEVER);
         let (level, bucket) = (timer.level, timer.bucket);
         let level = &mut self.levels[usize::from(level)];
         let list = &mut level.buckets[usize::from(bucket)];
@@ -185,7 +205,7 @@ impl<K> Wheel<K> {
         self.tick = bucket.start;
         let list = &self.levels[bucket.level].buckets[bucket.number];
         let index = list.front().expect("an occupied bucket");
-        let tick = K::timer(&arena[index]).tick;
+        let tick = K::timer(&arena[index]).tick();
         self.remove(arena, index);
         if tick <= self.tick {
             return Step::Fired(index);
@@ -201,7 +221,8 @@ impl<K> Wheel<K> {
     {
         let (level, bucket) = self.place_of(tick);
         let timer = K::timer_mut(&mut arena[index]);
-        (timer.tick, timer.level, timer.bucket) = (tick, level, bucket);
+        timer.set_tick(tick);
+        (timer.level, timer.bucket) = (level, bucket);
         let level = &mut self.levels[usize::from(level)];
         let was_empty = level.occupied & 1 << bucket == 0;
         level.occupied |= 1 << bucket;

@@ -11,6 +11,8 @@
 mod driver;
 #[path = "model/naive.rs"]
 mod naive;
+#[path = "model/patience.rs"]
+mod patience;
 #[path = "model/planted.rs"]
 mod planted;
 #[path = "model/shrink.rs"]

@@ -31,6 +31,7 @@ impl<C: Copy> Pool<C> {
                 self.leave_idle(index);
                 self.suspect(now, index);
             } else {
+                self.learn_from_life(now, index);
                 self.leave_idle(index);
                 return Some(index);
             }
@@ -72,6 +73,7 @@ impl<C: Copy> Pool<C> {
 
     /// Takes an idle connection out of its lists; what it becomes is the caller's to say.
     pub(super) fn leave_idle(&mut self, index: u32) {
+        self.skip_lesson(index);
         let slot = &self.slots[index];
         let (route, group, uses) = (slot.route, slot.group, slot.uses);
         let shelf = match group {

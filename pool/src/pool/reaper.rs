@@ -31,6 +31,7 @@ impl<C: Copy> Pool<C> {
         let mut budget = REAP_MAX;
         self.sweep_sleepers(now, &mut budget);
         self.trim(now, &mut budget);
+        self.handle_lessons(now, &mut budget);
         self.handle_timers(now, &mut budget);
     }
 
@@ -38,10 +39,14 @@ impl<C: Copy> Pool<C> {
     /// the past means at once.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let more =
-            (self.has_sleepers() || self.is_over() || !self.trims.is_empty()).then_some(self.seen);
+        let more = self.has_sleepers()
+            || self.is_over()
+            || !self.trims.is_empty()
+            || self.lessons.is_looking();
+        let more = more.then_some(self.seen);
+        let alarm = sooner(self.alarms.next(), self.lessons.due());
         let timer = sooner(self.timers.next(), self.deadlines.next());
-        sooner(sooner(more, self.alarms.next()), timer)
+        sooner(sooner(more, alarm), timer)
     }
 
     /// Compares the clocks. Idle connections of before a sleep are suspect after it.
@@ -83,7 +88,8 @@ impl<C: Copy> Pool<C> {
             }
             State::Idle { .. } => {
                 let expires = slot.expires(config.max_lifetime);
-                let until = sooner(expires, slot.idle_until(config.idle_timeout))?;
+                let idle_until = self.idle_until(index).map(|(until, _)| until);
+                let until = sooner(expires, idle_until)?;
                 Some(now.monotonic + until.since(now.boot))
             }
             State::Settling { until } | State::Suspect { until, .. } => Some(until),
@@ -110,6 +116,7 @@ impl<C: Copy> Pool<C> {
             State::Connecting { .. } => self.time_out_attempt(now, index),
             State::Idle { .. } => {
                 let cause = self.expiry(now, index).expect("what is due has expired");
+                self.learn_from_life(now, index);
                 self.close(now, index, cause, How::Orderly);
             }
             State::Settling { .. } => {

@@ -65,6 +65,11 @@ impl<C: Copy> Pool<C> {
         self.connections.total() == 0 && self.closing == 0 && self.waiting == 0
     }
 
+    fn learned_idle(&self, pool: &RoutePool) -> Duration {
+        let limits = pool.addresses.iter().filter_map(|&address| self.addresses.limit(address));
+        limits.min().unwrap_or(Duration::ZERO)
+    }
+
     fn snapshot(&self, now: Now, pool: &RoutePool) -> RouteSnapshot {
         let oldest = pool.queue.front().map(|waiter| self.waiters[waiter].arrived);
         RouteSnapshot {
@@ -75,6 +80,7 @@ impl<C: Copy> Pool<C> {
             oldest_waiter: oldest.map_or(Duration::ZERO, |arrived| now.monotonic.since(arrived)),
             backoff: pool.backoff.rest(now.monotonic).map_or(Duration::ZERO, |(rest, _)| rest),
             eliding: pool.elide_until.map_or(Duration::ZERO, |until| until.since(now.monotonic)),
+            learned_idle: self.learned_idle(pool),
             draining: pool.phase != Phase::Running,
         }
     }

@@ -5,6 +5,7 @@ use super::{Now, Phase, Pool, State};
 use crate::event::{Event, How};
 use crate::ids::SlotId;
 use crate::limits::CLOSING_DIVISOR;
+use crate::time::Instant;
 use crate::token::CloseCause;
 
 impl<C: Copy> Pool<C> {
@@ -26,6 +27,9 @@ impl<C: Copy> Pool<C> {
             State::Closing => self.free(index),
             State::Idle { .. } | State::Settling { .. } | State::Suspect { .. } => {
                 let (route, settling) = (found.route, self.is_settling(slot));
+                if cause == CloseCause::PeerFin {
+                    self.learn_from_fin(now, index);
+                }
                 self.slots[index].lost = Some(cause);
                 self.close(now, index, cause, How::Reset);
                 if settling {
@@ -105,12 +109,27 @@ impl<C: Copy> Pool<C> {
         {
             return Some(CloseCause::LimitLowered);
         }
-        slot.expiry(now, &route.config)
+        self.expiry(now, index)
     }
 
     /// Which of its own limits a connection has reached, if it has.
     pub(super) fn expiry(&self, now: Now, index: u32) -> Option<CloseCause> {
         let slot = &self.slots[index];
-        slot.expiry(now, &self.routes[slot.route].config)
+        let config = &self.routes[slot.route].config;
+        if config.max_uses > 0 && slot.uses >= config.max_uses {
+            return Some(CloseCause::MaxUses);
+        }
+        if slot.expires(config.max_lifetime).is_some_and(|at| at <= now.boot) {
+            return Some(CloseCause::MaxLifetime);
+        }
+        let (idle_until, cause) = self.idle_until(index)?;
+        (idle_until <= now.boot).then_some(cause)
+    }
+
+    /// Until when an idle connection may be idle, in boot time, and what ends it then.
+    pub(super) fn idle_until(&self, index: u32) -> Option<(Instant, CloseCause)> {
+        let since = self.slots[index].state.idle_since()?;
+        let (limit, cause) = self.idle_limit(index)?;
+        Some((since + limit, cause))
     }
 }

@@ -6,7 +6,7 @@
 //! the next lease of it.
 
 use super::reaper::sooner;
-use super::{Now, Phase, Pool, Source, State};
+use super::{NIL, Now, Phase, Pool, Source, State};
 use crate::ids::{ClientId, LeaseId, SlotId};
 use crate::lease::Grant;
 use crate::limits::Reuse;
@@ -17,7 +17,8 @@ use crate::token::ReleaseResult;
 impl<C: Copy> Pool<C> {
     /// Decides whether a release of `lease` as reusable does nothing but set its connection idle, at
     /// `now` and until the pool is changed: nobody waits, no limit is reached, no timer is to be
-    /// armed. If so: until when the connection may be idle, in boot time.
+    /// armed, nothing can be known of its peer's patience. If so: until when the connection may be
+    /// idle, in boot time.
     #[inline]
     pub(crate) fn keeps(&self, now: Now, lease: LeaseId) -> Option<Instant> {
         let slot = self.slots.at(lease.index).filter(|_| self.waiting == 0)?;
@@ -29,6 +30,8 @@ impl<C: Copy> Pool<C> {
         let is_kept = is_held
             && slot.serial == lease.serial
             && slot.lost.is_none()
+            && slot.address == NIL
+            && slot.hinted().is_none()
             && route.phase == Phase::Running
             && route.gate == Gate::Open
             && slot.epoch == route.epoch
@@ -97,7 +100,7 @@ fn rest(now: Now, idle_timeout: Duration) -> Option<Instant> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{KeyId, RouteId};
+    use crate::ids::{AddressId, KeyId, RouteId};
     use crate::random::Random;
     use crate::{Condition, Event, Outcome, PoolConfig, Released, Request, RouteConfig};
 
@@ -222,6 +225,21 @@ mod tests {
         let grant = pair.lease();
         assert!(pair.spared.keeps(pair.now, grant.lease).is_some());
         let Outcome::Waiting(_) = pair.spared.lease(pair.now, pair.request()) else { panic!() };
+        assert_eq!(pair.spared.keeps(pair.now, grant.lease), None);
+    }
+
+    #[test]
+    fn a_release_of_what_its_peer_may_close_is_not_put_off() {
+        let mut pair = Pair::new(&RouteConfig::default());
+        let grant = pair.lease();
+        pair.spared.on_keep_alive(grant.lease, Duration::from_secs(60));
+        assert_eq!(pair.spared.keeps(pair.now, grant.lease), None);
+
+        let mut pair = Pair::new(&RouteConfig::default());
+        let Outcome::Waiting(_) = pair.spared.lease(pair.now, pair.request()) else { panic!() };
+        let Some(Event::Connect { slot, .. }) = pair.spared.poll_event() else { panic!() };
+        assert!(pair.spared.opened_at(pair.now, slot, 5, AddressId(7)));
+        let Some(Event::Granted { grant, .. }) = pair.spared.poll_event() else { panic!() };
         assert_eq!(pair.spared.keeps(pair.now, grant.lease), None);
     }
 

@@ -79,7 +79,7 @@ fn a_disarmed_timer_does_not_fire() {
     let mut wheel = Wheel::<Alarm>::new();
     let (index, _) = arena.insert(Timer::default());
     wheel.arm_by(&mut arena, index, at(70));
-    assert_ne!(arena[index].tick, NEVER);
+    assert_ne!(arena[index].tick(), NEVER);
     wheel.disarm(&mut arena, index);
     wheel.disarm(&mut arena, index);
     assert_eq!(wheel.next(), None);

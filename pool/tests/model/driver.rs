@@ -7,6 +7,7 @@ use wharf_pool::{
 };
 
 use crate::naive::{Gate, Naive, Place, Route, Waiting};
+use crate::patience::{self, ROUND_TRIP};
 use crate::planted::{Fault, Planted};
 
 const MS: Duration = Duration::from_millis(1);
@@ -32,8 +33,9 @@ impl Reached {
     pub(crate) fn check(&self) {
         use CloseCause as C;
         let own = [C::IdleTimeout, C::MaxLifetime, C::MaxUses, C::Evicted, C::LimitLowered];
+        let peers = [C::LearnedIdle, C::KeepaliveHint];
         let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::PeerFin, C::Shutdown];
-        for cause in own.into_iter().chain(later) {
+        for cause in own.into_iter().chain(peers).chain(later) {
             assert!(self.closed.contains(&cause), "no run closed by {cause}");
         }
         for &refusal in Refusal::ALL {
@@ -99,8 +101,8 @@ impl Driver {
             70..74 => self.lose(),
             74..80 => self.settle_or_probe(),
             80..84 => self.transport_done(),
-            84..92 => self.pass_time(),
-            92 => self.pass_time(),
+            84..90 => self.pass_time(),
+            90..93 => self.idle_out(),
             93 => self.operate(),
             94..96 => self.crash(),
             96..98 => self.change_limits(),
@@ -243,11 +245,18 @@ impl Driver {
             4 => Condition::Spent(CloseCause::UnreadBytes),
             _ => Condition::Reusable,
         };
+        if self.below(6) == 0 {
+            let hint = MS * u32::try_from(self.below(5000)).expect("few");
+            self.pool.on_round_trip(lease, ROUND_TRIP);
+            self.pool.on_keep_alive(lease, hint);
+            self.naive.berths.get_mut(&slot).expect("a leased slot").hint = Some(hint);
+        }
         self.give_back(slot, lease, condition);
     }
 
     fn give_back(&mut self, slot: SlotId, lease: LeaseId, condition: Condition) {
         let over = self.is_over(slot);
+        self.pool.on_round_trip(lease, ROUND_TRIP);
         let released = self.pool.release(self.now, lease, condition).expect("a lease that is held");
         self.trace.push(format!("   {lease:?} {condition:?} -> {released:?}"));
         self.ended.push(lease);
@@ -291,7 +300,11 @@ impl Driver {
             _ => {
                 berth.place = Place::Free;
                 self.naive.connected(route);
-                assert!(self.pool.opened(self.now, slot, slot.to_bits()));
+                let (now, bits) = (self.now, slot.to_bits());
+                assert!(match patience::address_of(slot) {
+                    Some(address) => self.pool.opened_at(now, slot, bits, address),
+                    None => self.pool.opened(now, slot, bits),
+                });
             }
         }
     }
@@ -345,7 +358,14 @@ impl Driver {
     fn lose(&mut self) {
         let Some(slot) = self.any_slot(|place| *place != Place::Connecting) else { return };
         let cause = if self.below(2) == 0 { CloseCause::PeerFin } else { CloseCause::PeerRst };
-        self.trace.push(format!("   {slot:?} lost"));
+        self.lose_by(slot, cause);
+    }
+
+    fn lose_by(&mut self, slot: SlotId, cause: CloseCause) {
+        self.trace.push(format!("   {slot:?} lost by {cause}"));
+        if cause == CloseCause::PeerFin {
+            self.naive.hear_fin(self.now, slot);
+        }
         let berth = self.naive.berths.get_mut(&slot).expect("a slot");
         if matches!(berth.place, Place::Leased(_)) {
             berth.lost = true;
@@ -384,12 +404,41 @@ impl Driver {
         }
     }
 
+    /// All is given back, and time passes until the first peer has had enough of every connection,
+    /// unless the pool is first.
+    fn idle_out(&mut self) {
+        for (slot, lease) in self.naive.held() {
+            self.give_back(slot, lease, Condition::Reusable);
+            self.hear_all();
+        }
+        while let Some((left, _)) = self.naive.next_fin(self.now) {
+            self.pass(left);
+        }
+    }
+
+    /// Time passes, moment by moment in which a peer closes a connection.
+    fn pass(&mut self, elapsed: Duration) {
+        let end = self.now.monotonic + elapsed;
+        while let Some((left, slot)) = self.naive.next_fin(self.now)
+            && self.now.monotonic + left <= end
+        {
+            self.now = self.now + left;
+            self.pool.handle_timeout(self.now);
+            self.listen();
+            if self.naive.berths.get(&slot).is_some_and(|berth| berth.place == Place::Idle) {
+                self.lose_by(slot, CloseCause::PeerFin);
+                self.listen();
+            }
+        }
+        self.now = self.now + end.since(self.now.monotonic);
+    }
+
     fn pass_time(&mut self) {
         let elapsed = match self.below(10) {
             0 => Duration::from_secs(self.below(100)),
             _ => MS * u32::try_from(self.below(400)).expect("few"),
         };
-        self.now = self.now + elapsed;
+        self.pass(elapsed);
         if self.below(12) == 0 {
             self.now.boot = self.now.boot + MS * u32::try_from(self.below(9000)).expect("few");
         }
@@ -508,7 +557,7 @@ impl Driver {
             connect_timeout: Duration::from_millis(200 + self.below(2000)),
             backoff_min: Duration::from_millis(50),
             backoff_max: Duration::from_millis(self.below(3) * 300),
-            idle_timeout: Duration::from_millis(self.below(4) * 700),
+            idle_timeout: Duration::from_millis(self.below(4) * 900),
             max_lifetime: Duration::from_secs(self.below(4) * 3),
             max_uses: u32::try_from(self.below(5)).expect("few"),
             min_idle: self.place(3).saturating_sub(1),
@@ -525,15 +574,13 @@ impl Driver {
 
     fn hear_all(&mut self) {
         self.hear_all_but_idle();
-        for berth in self.naive.berths.values_mut().filter(|berth| berth.place == Place::Free) {
-            berth.place = Place::Idle;
-        }
+        self.naive.rest(self.now);
     }
 
     fn hear_all_but_idle(&mut self) {
         while let Some(event) = self.pool.poll_event() {
             self.trace.push(format!("   {event:?}"));
-            self.naive.hear(self.now.monotonic, event);
+            self.naive.hear(self.now, event);
         }
     }
 

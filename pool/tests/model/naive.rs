@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use wharf_pool::stats::StateCounts;
-use wharf_pool::time::{Instant, Now};
+use wharf_pool::time::{Duration, Instant, Now};
 use wharf_pool::{
-    ClientId, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig, RouteConfig, RouteId, SlotId,
-    Source, WaiterId,
+    AddressId, ClientId, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig, RouteConfig, RouteId,
+    SlotId, Source, WaiterId,
 };
 
 use crate::turns::Turns;
@@ -30,6 +30,10 @@ pub(crate) struct Berth {
     pub(crate) key: Option<KeyId>,
     pub(crate) carried: bool,
     pub(crate) lost: bool,
+    /// Since when it idles, in boot time.
+    pub(crate) since: Option<Instant>,
+    /// How long it may idle by its peer's word.
+    pub(crate) hint: Option<Duration>,
     /// How many had ever waited when the attempt began.
     pub(crate) before: u64,
 }
@@ -71,6 +75,8 @@ pub(crate) struct Naive {
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) turns: Turns,
     pub(crate) routes: Vec<Route>,
+    /// Ages of idle connections that were closed by a peer, and its address.
+    pub(crate) fins: Vec<(AddressId, Duration)>,
     /// How many have ever waited.
     pub(crate) arrivals: u64,
 }
@@ -103,6 +109,7 @@ impl Naive {
         assert!(grant.source != Source::New || berth.key.is_none(), "new means never leased");
         berth.key = Some(key);
         berth.place = Place::Leased(grant.lease);
+        berth.since = None;
     }
 
     pub(crate) fn join(&mut self, waits: Waiting) {
@@ -118,7 +125,7 @@ impl Naive {
         waits
     }
 
-    pub(crate) fn hear(&mut self, now: Instant, event: Event<u64>) {
+    pub(crate) fn hear(&mut self, now: Now, event: Event<u64>) {
         match event {
             Event::Connect { slot, route } => {
                 let fresh = Berth {
@@ -127,6 +134,8 @@ impl Naive {
                     key: None,
                     carried: false,
                     lost: false,
+                    since: None,
+                    hint: None,
                     before: self.arrivals,
                 };
                 assert!(self.berths.insert(slot, fresh).is_none(), "one slot, two attempts");
@@ -141,7 +150,7 @@ impl Naive {
                 let next = self.turns.next(&berth, &self.waiting).map(|waits| waits.id);
                 assert_eq!(next, Some(waiter), "it was another's turn");
                 let waits = self.leave(waiter, true);
-                assert!(now < waits.deadline, "granted after the deadline");
+                assert!(now.monotonic < waits.deadline, "granted after the deadline");
                 assert_eq!(berth.route, waits.route);
                 // A route that goes on after a pause gives out what is idle.
                 let from = if berth.place == Place::Idle { Place::Idle } else { Place::Free };
@@ -152,7 +161,8 @@ impl Naive {
             Event::Refused { waiter, .. } => {
                 self.leave(waiter, false);
             }
-            Event::Close { slot, how, .. } => {
+            Event::Close { slot, how, cause, .. } => {
+                self.check_patience(now, slot, cause);
                 let berth = self.berths.get_mut(&slot).expect("a close of what exists");
                 assert_ne!(berth.place, Place::Closing, "closed twice");
                 assert_ne!(berth.place, Place::Connecting, "closed before it was opened");
@@ -165,6 +175,7 @@ impl Naive {
                 let berth = self.berths.get_mut(&slot).expect("a probe of what exists");
                 assert!(matches!(berth.place, Place::Idle | Place::Free), "{:?}", berth.place);
                 berth.place = Place::Suspect;
+                berth.since.get_or_insert(now.boot);
             }
         }
     }

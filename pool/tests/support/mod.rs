@@ -4,8 +4,9 @@
 pub(crate) use wharf_pool::time::Duration;
 use wharf_pool::time::{Instant, Now};
 use wharf_pool::{
-    ClientId, Condition, ConnectError, ConnectFailure, Event, Grant, How, KeyId, LeaseId, Outcome,
-    Pool, PoolConfig, Refusal, Released, Request, RouteConfig, RouteId, SlotId, WaiterId,
+    AddressId, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, Event, Grant, How,
+    KeyId, LeaseId, Outcome, Pool, PoolConfig, Refusal, Released, Request, RouteConfig, RouteId,
+    SlotId, WaiterId,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -104,6 +105,45 @@ impl Quay {
         self.idle_as(route, 1)
     }
 
+    /// A connection to `address` that served once, idle. Its round trips take a millisecond.
+    pub(crate) fn idle_at(&mut self, route: RouteId, address: u64) -> Grant<u32> {
+        let grant = self.held_at(route, address);
+        self.pool.on_round_trip(grant.lease, MS);
+        assert_eq!(self.release(grant.lease, Condition::Reusable), Released::Kept);
+        grant
+    }
+
+    /// A connection to `address` that was opened for a lease that wants a new one, held.
+    pub(crate) fn held_at(&mut self, route: RouteId, address: u64) -> Grant<u32> {
+        let waiter = waiting(self.ask(Request { fresh: true, ..self.request(route) }));
+        let slot = self.connect_event();
+        self.opened += 1;
+        assert!(self.pool.opened_at(self.now, slot, self.opened, AddressId(address)));
+        self.granted(waiter)
+    }
+
+    /// The peer closes a connection.
+    pub(crate) fn fin(&mut self, slot: SlotId) {
+        self.pool.lost(self.now, slot, CloseCause::PeerFin);
+    }
+
+    /// The peer at `address` closes as many connections, one after the other, each after it was idle
+    /// for `limit`.
+    pub(crate) fn fins(&mut self, route: RouteId, address: u64, limit: Duration, count: usize) {
+        for _ in 0..count {
+            let idle = self.idle_at(route, address);
+            self.sleep(limit);
+            self.fin(idle.slot);
+        }
+        self.sleep(100 * MS);
+        self.quiet();
+    }
+
+    /// What is known of how long the peers of `route` let a connection idle.
+    pub(crate) fn learned(&self, route: RouteId) -> Duration {
+        self.pool.route_snapshot(self.now, route).expect("the route is there").learned_idle
+    }
+
     pub(crate) fn open(&mut self, slot: SlotId) -> bool {
         self.opened += 1;
         self.pool.opened(self.now, slot, self.opened)
@@ -150,7 +190,7 @@ impl Quay {
     }
 
     /// The next event, a close: which slot, why, how.
-    pub(crate) fn close_event(&mut self) -> (SlotId, wharf_pool::CloseCause, How) {
+    pub(crate) fn close_event(&mut self) -> (SlotId, CloseCause, How) {
         match self.event() {
             Some(Event::Close { slot, cause, how, .. }) => (slot, cause, how),
             other => panic!("expected a close, got {other:?}"),
