@@ -135,6 +135,9 @@ pub struct RouteCounts {
     pub connects_elided: u64,
     /// For how long nobody connects after an attempt that failed; zero if anybody may.
     pub backoff: Duration,
+    /// How long its peers let a connection idle, as far as was learned: of several the least, and
+    /// zero if nothing was (rule I).
+    pub learned_idle: Duration,
     /// Leases that wait now.
     pub waiters: u64,
     /// How long the first of them has waited; zero without waiters.
@@ -164,6 +167,7 @@ impl RouteCounts {
         self.evictions += other.evictions;
         self.connects_elided += other.connects_elided;
         self.backoff = self.backoff.max(other.backoff);
+        self.learned_idle = least_known(self.learned_idle, other.learned_idle);
         self.waiters += other.waiters;
         self.oldest_waiter = self.oldest_waiter.max(other.oldest_waiter);
         self.waiters_queued += other.waiters_queued;
@@ -171,6 +175,11 @@ impl RouteCounts {
         self.lease_overdue += other.lease_overdue;
         self.lease_wait.absorb(&other.lease_wait);
     }
+}
+
+/// The lesser of two figures of which zero is none.
+fn least_known(one: Duration, other: Duration) -> Duration {
+    if one.is_zero() || other.is_zero() { one.max(other) } else { one.min(other) }
 }
 
 /// Adds one list of counts to another; a word that was missing is added at its end.

@@ -41,6 +41,7 @@ fn route(name: &str) -> RouteCounts {
         evictions: 0,
         connects_elided: 4,
         backoff: Duration::from_millis(200),
+        learned_idle: Duration::from_millis(4990),
         waiters: 1,
         oldest_waiter: Duration::from_millis(1_500),
         waiters_queued: 3,

@@ -221,6 +221,12 @@ pub const TABLE: &[Metric] = &[
         &["route"],
         |view, sink| per_route_level(view, sink, |route| level((!route.backoff.is_zero()).into())),
     ),
+    gauge(
+        "pool_learned_idle_timeout_seconds",
+        "How long the route's peers let a connection idle, as far as was learned; 0 if not yet.",
+        &["route"],
+        |view, sink| per_route_level(view, sink, |route| seconds(route.learned_idle)),
+    ),
     gauge("pool_waiters", "Leases that wait, by route.", &["route"], |view, sink| {
         per_route_level(view, sink, |route| level(route.waiters));
     }),

@@ -79,6 +79,7 @@ mod tests {
             name,
             waiters,
             oldest_waiter: Duration::from_secs(waiters),
+            learned_idle: Duration::from_secs(waiters % 202),
             connections: RouteConnections { idle: 1, leased: 2, ..RouteConnections::default() },
             leases: vec![("idle", 1), ("new", 1)],
             ..RouteCounts::default()
@@ -98,6 +99,7 @@ mod tests {
         assert_eq!(last.name, OTHER);
         assert_eq!(last.waiters, 200 + 201 + 202);
         assert_eq!(last.oldest_waiter, Duration::from_secs(202));
+        assert_eq!(last.learned_idle, Duration::from_secs(200), "the least that is known");
         assert_eq!(last.connections.leased, 6);
         assert_eq!(last.leases, [("idle", 3), ("new", 3)]);
     }

@@ -1,10 +1,11 @@
 //! What each connection of the stack is for: its slot in the pool, and whose hands it is in.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 
 use wharf_pool::time::{Duration, Instant};
-use wharf_pool::{RouteId, SlotId};
+use wharf_pool::{AddressId, RouteId, SlotId};
 use wharf_transport::stack::ConnectionId;
 
 use super::session::SessionId;
@@ -37,6 +38,17 @@ pub(super) struct Link {
     pub(super) touched: Instant,
     /// Leases that it has served.
     pub(super) uses: u32,
+}
+
+impl Link {
+    /// The number by which the pool knows where the connection leads: a hash of the address, so that
+    /// nobody has to remember all addresses there ever were. Two that share a number would share
+    /// what is learned of either.
+    pub(super) fn address(&self) -> AddressId {
+        let mut hasher = DefaultHasher::new();
+        self.peer.hash(&mut hasher);
+        AddressId(hasher.finish())
+    }
 }
 
 /// All connections that the shard answers for.

@@ -139,7 +139,7 @@ impl Shard {
         };
         self.attempts.end(link.slot);
         self.connections.opened(now.monotonic, connection);
-        if !self.pool.opened(now, link.slot, connection) {
+        if !self.pool.opened_at(now, link.slot, connection, link.address()) {
             self.connections.forget(connection);
             let _gone = self.stack.abort(instant(now), connection);
         }

@@ -152,7 +152,7 @@ impl Shard {
         release: Release,
     ) -> (Ended, Option<&'static str>) {
         let info = self.stack.info(instant(now), held.connection);
-        let rto = info.map_or(Duration::ZERO, |info| info.rto);
+        let rto = info.as_ref().map_or(Duration::ZERO, |info| info.rto);
         let claim = Claim {
             disposition: release.disposition,
             consumed: release.rx_consumed,
@@ -160,6 +160,12 @@ impl Shard {
             opaque: lease.opaque,
             settle_by: now.monotonic + rto,
         };
+        if let Some(rtt) = info.ok().and_then(|info| info.rtt) {
+            self.pool.on_round_trip(held.lease, rtt);
+        }
+        if let Some(timeout) = release.keep_alive {
+            self.pool.on_keep_alive(held.lease, timeout);
+        }
         let quiescence = self.quiescence(held);
         let condition = judge(claim, lease.totals, quiescence);
         let condition = pair::judge(condition, lease.pair.as_ref());

@@ -80,6 +80,7 @@ impl Shard {
             evictions: stats.evictions,
             connects_elided: stats.connects_elided,
             backoff: snapshot.backoff,
+            learned_idle: snapshot.learned_idle,
             waiters: snapshot.waiters as u64,
             oldest_waiter: snapshot.oldest_waiter,
             waiters_queued: stats.waiters_queued,

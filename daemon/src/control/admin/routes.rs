@@ -19,6 +19,7 @@ fn route(route: &RouteCounts) -> Value {
         "connections": route.connections,
         "connects_elided": route.connects_elided,
         "backoff_seconds": route.backoff.as_secs_f64(),
+        "learned_idle_seconds": route.learned_idle.as_secs_f64(),
         "waiters": route.waiters,
         "oldest_waiter_seconds": route.oldest_waiter.as_secs_f64(),
         "waits": route.lease_wait.count(),
@@ -60,6 +61,7 @@ mod tests {
             ..RouteCounts::default()
         };
         counted.connections.idle = 2;
+        counted.learned_idle = Duration::from_millis(4990);
         counted.lease_wait.record(Duration::from_micros(50));
         let snapshot = Snapshot { routes: vec![counted], ..Snapshot::default() };
         let answer = routes(&snapshot);
@@ -67,6 +69,7 @@ mod tests {
         assert_eq!(answer["schema"], 1);
         assert_eq!(route["total"], 2);
         assert_eq!(route["connections"]["idle"], 2);
+        assert_eq!(route["learned_idle_seconds"], 4.99);
         assert_eq!(route["leases"]["handoff"], 0);
         assert_eq!(route["wait_p99_seconds"], 0.0001);
     }

@@ -125,7 +125,7 @@ fn release(words: &[&str]) -> Release {
         disposition: *Disposition::ALL.iter().find(named).expect("a disposition"),
         rx_consumed: number(words, "rx").unwrap_or(0),
         tx_written: number(words, "tx").unwrap_or(0),
-        keep_alive: None,
+        keep_alive: number(words, "keep_alive").map(Duration::from_millis),
     }
 }
 

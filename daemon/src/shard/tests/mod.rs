@@ -12,6 +12,7 @@ mod isolation;
 mod odd_peers;
 mod operations;
 mod pairs;
+mod patience;
 mod pattern;
 mod random;
 mod releases;
