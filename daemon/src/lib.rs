@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod interface;
 pub mod logging;
 pub mod metrics;
+pub mod order;
 pub mod reactor;
 pub mod reload;
 pub mod resolver;

@@ -138,6 +138,10 @@ pub struct RouteCounts {
     /// How long its peers let a connection idle, as far as was learned: of several the least, and
     /// zero if nothing was (rule I).
     pub learned_idle: Duration,
+    /// Origins that an operator has paused.
+    pub paused: u64,
+    /// Origins that an operator denies.
+    pub denied: u64,
     /// Leases that wait now.
     pub waiters: u64,
     /// How long the first of them has waited; zero without waiters.
@@ -168,6 +172,8 @@ impl RouteCounts {
         self.connects_elided += other.connects_elided;
         self.backoff = self.backoff.max(other.backoff);
         self.learned_idle = least_known(self.learned_idle, other.learned_idle);
+        self.paused += other.paused;
+        self.denied += other.denied;
         self.waiters += other.waiters;
         self.oldest_waiter = self.oldest_waiter.max(other.oldest_waiter);
         self.waiters_queued += other.waiters_queued;

@@ -68,6 +68,9 @@ fn serve(mut inbox: ShardInbox<String>, asked: &Asked) {
                     asked.drains.lock().unwrap().push(deadline);
                     reply.send(());
                 }
+                Request::Order(order, reply) => {
+                    reply.send(u64::from(order.route.as_deref() != Some("unknown")));
+                }
                 Request::Ping(reply) => reply.send(()),
             }
         }
@@ -270,6 +273,10 @@ fn the_admin_socket_answers_its_commands_and_says_what_it_does_not_know() {
     assert_eq!(plane.ask("routes\n")["routes"][0]["name"], "r");
     assert_eq!(plane.ask("connections\n")["connections"], Value::Array(Vec::new()));
     assert_eq!(plane.ask("counters\n")["counters"][0]["name"], "TcpActiveOpens");
+    let paused = plane.ask("pause web\n");
+    assert_eq!((&paused["command"], &paused["route"]), (&"pause".into(), &"web".into()));
+    assert_eq!(plane.ask("resume\n")["routes"], 1);
+    assert_eq!(plane.ask("deny unknown\n")["error"]["code"], "no_such_route");
     assert_eq!(plane.ask("state\n")["error"]["code"], "unknown_command");
     assert_eq!(plane.ask(&"x".repeat(300))["error"]["code"], "line_too_long");
 }

@@ -39,6 +39,8 @@ fn route(name: &str) -> RouteCounts {
         lease_failures: 1,
         connect_failures: 1,
         evictions: 0,
+        paused: 0,
+        denied: 0,
         connects_elided: 4,
         backoff: Duration::from_millis(200),
         learned_idle: Duration::from_millis(4990),

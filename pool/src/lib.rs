@@ -78,6 +78,7 @@ pub use ids::{AddressId, ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};
 pub use pool::Pool;
+pub use route_pool::Gate;
 pub use shared::{Attempt, Connect, Lease, Leasing, SharedPool, Terms};
 pub use token::{
     CloseCause, ConnectError, ConnectOutcome, OpenCause, Refusal, ReleaseError, ReleaseResult,

@@ -24,8 +24,8 @@ pub(crate) enum Phase {
 }
 
 /// What an operator lets a running route do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Gate {
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Gate {
     /// Leases are granted.
     Open,
     /// Leases wait.

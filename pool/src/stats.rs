@@ -5,6 +5,7 @@ use core::marker::PhantomData;
 
 use crate::histogram::{CONNECT_BOUNDS, Histogram, LEASE_HOLD_BOUNDS, LEASE_WAIT_BOUNDS};
 use crate::ids::RouteId;
+use crate::route_pool::Gate;
 use crate::slot::State;
 use crate::time::Duration;
 use crate::token::{
@@ -255,6 +256,8 @@ pub struct RouteSnapshot {
     /// How long the peer lets a connection idle before it closes it, as far as was learned; of several
     /// addresses the least, and zero if nothing was learned.
     pub learned_idle: Duration,
+    /// What an operator lets it do.
+    pub gate: Gate,
     /// No lease is granted any more.
     pub draining: bool,
 }

@@ -12,6 +12,7 @@ mod demo;
 mod get;
 mod http;
 mod nstat;
+mod orders;
 mod routes;
 mod ss;
 mod status;
@@ -24,6 +25,8 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
+
+use crate::order::Order;
 
 /// What the tool was called with: the arguments after its own name, and the environment that it
 /// heeds. The binary reads them once; nothing below looks them up again.
@@ -87,6 +90,14 @@ enum Command {
     Ss(ss::Options),
     /// Show the stack's counters, by the kernel's names
     Nstat(nstat::Options),
+    /// Let leases of a route wait, and grant none
+    Pause(orders::Options),
+    /// Refuse leases of a route
+    Deny(orders::Options),
+    /// Grant leases of a route again
+    Resume(orders::Options),
+    /// Replace a route's connections, the leased ones at release
+    Reconnect(orders::Options),
     /// Run the same requests over fresh and over leased connections, in a namespace of its own
     Demo(demo::Options),
 }
@@ -106,6 +117,10 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Ok(Command::Routes(options)) => routes::run(&options, environment),
         Ok(Command::Ss(options)) => ss::run(&options, environment),
         Ok(Command::Nstat(options)) => nstat::run(&options, environment),
+        Ok(Command::Pause(options)) => orders::run(Order::Pause, &options, environment),
+        Ok(Command::Deny(options)) => orders::run(Order::Deny, &options, environment),
+        Ok(Command::Resume(options)) => orders::run(Order::Resume, &options, environment),
+        Ok(Command::Reconnect(options)) => orders::run(Order::Reconnect, &options, environment),
         Ok(Command::Demo(_)) => demo::run(arguments),
         Err(error) => usage(&error),
     };

@@ -195,6 +195,11 @@ impl<C> Desk<C> {
                 let rows = self.door.connections(self.patience()).map_err(silent)?;
                 Ok(admin::connections(&rows))
             }
+            Command::Order(ref order) => {
+                let routes = self.door.order(order.clone(), self.patience()).map_err(silent)?;
+                tracing::info!(order = order.order.name(), route = ?order.route, routes, "ordered");
+                admin::ordered(order, routes)
+            }
         }
     }
 

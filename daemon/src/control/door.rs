@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::order::RouteOrder;
 use crate::snapshot::{ConnectionRow, Snapshot};
 
 /// Requests that may wait for one shard. The control thread asks one thing at a time, so more
@@ -36,6 +37,8 @@ pub enum Request<C> {
     /// Grants no further lease, waits for those held, and ends by this deadline at the latest,
     /// counted from now. Asked again, the earlier deadline holds.
     Drain(Duration, Reply<()>),
+    /// Carries out an operator's order; answers how many routes it concerned.
+    Order(RouteOrder, Reply<u64>),
     /// Shows that the shard's loop turns; the watchdog is fed by the answer.
     Ping(Reply<()>),
 }
@@ -122,6 +125,11 @@ impl<C> ShardDoor<C> {
     /// Asks the shard to finish within `deadline` from now; returns once it has begun.
     pub fn drain(&self, deadline: Duration, timeout: Duration) -> Result<(), AskError> {
         self.ask(|reply| Request::Drain(deadline, reply), timeout)
+    }
+
+    /// Hands an operator's order over; how many routes it concerned.
+    pub fn order(&self, order: RouteOrder, timeout: Duration) -> Result<u64, AskError> {
+        self.ask(|reply| Request::Order(order, reply), timeout)
     }
 
     /// Asks whether the shard's loop turns.

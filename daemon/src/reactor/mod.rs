@@ -379,6 +379,7 @@ impl Reactor {
                     self.shard.handle_drain(now, within);
                     reply.send(());
                 }
+                Request::Order(order, reply) => reply.send(self.shard.handle_order(now, &order)),
                 Request::Ping(reply) => reply.send(()),
             }
         }

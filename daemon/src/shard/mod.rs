@@ -24,6 +24,7 @@ mod invariants;
 mod keys;
 mod leases;
 mod notice;
+mod orders;
 mod outbox;
 mod pair;
 mod quota;

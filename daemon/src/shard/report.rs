@@ -8,7 +8,7 @@ use std::time::Duration;
 use wharf_pool::histogram::Histogram;
 use wharf_pool::stats::RouteSnapshot;
 use wharf_pool::time::Now;
-use wharf_pool::{ConnectOutcome, Token};
+use wharf_pool::{ConnectOutcome, Gate, Token};
 use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::{Info, State};
 
@@ -81,6 +81,8 @@ impl Shard {
             connects_elided: stats.connects_elided,
             backoff: snapshot.backoff,
             learned_idle: snapshot.learned_idle,
+            paused: (snapshot.gate == Gate::Paused).into(),
+            denied: (snapshot.gate == Gate::Denied).into(),
             waiters: snapshot.waiters as u64,
             oldest_waiter: snapshot.oldest_waiter,
             waiters_queued: stats.waiters_queued,

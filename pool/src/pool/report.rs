@@ -81,6 +81,7 @@ impl<C: Copy> Pool<C> {
             backoff: pool.backoff.rest(now.monotonic).map_or(Duration::ZERO, |(rest, _)| rest),
             eliding: pool.elide_until.map_or(Duration::ZERO, |until| until.since(now.monotonic)),
             learned_idle: self.learned_idle(pool),
+            gate: pool.gate,
             draining: pool.phase != Phase::Running,
         }
     }

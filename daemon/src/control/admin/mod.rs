@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 pub(super) use self::counters::counters;
 pub(super) use self::routes::routes;
 pub(super) use self::status::status;
+use crate::order::{Order, RouteOrder};
 use crate::snapshot::ConnectionRow;
 
 /// The version of every answer's shape.
@@ -23,7 +24,7 @@ pub const SCHEMA: u32 = 1;
 pub(super) const LINE_MAX: usize = 256;
 
 /// What may be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Command {
     /// How the daemon is.
     Status,
@@ -33,13 +34,16 @@ pub(super) enum Command {
     Connections,
     /// The stack's counters.
     Counters,
+    /// Something is to be done, not only told.
+    Order(RouteOrder),
 }
 
 impl Command {
-    const ALL: [Self; 4] = [Self::Status, Self::Routes, Self::Connections, Self::Counters];
+    const READING: [Self; 4] = [Self::Status, Self::Routes, Self::Connections, Self::Counters];
 
-    pub(super) fn name(self) -> &'static str {
+    pub(super) const fn name(&self) -> &'static str {
         match self {
+            Self::Order(order) => order.order.name(),
             Self::Status => "status",
             Self::Routes => "routes",
             Self::Connections => "connections",
@@ -57,6 +61,8 @@ pub(super) enum Fault {
     NotText,
     /// No such command.
     UnknownCommand(String),
+    /// An order for a route that is not in use.
+    NoSuchRoute(Order, String),
     /// The line did not arrive in time.
     TooSlow,
     /// The daemon lives and its shard does not answer.
@@ -69,6 +75,7 @@ impl Fault {
             Self::LineTooLong => "line_too_long",
             Self::NotText => "not_text",
             Self::UnknownCommand(_) => "unknown_command",
+            Self::NoSuchRoute(..) => "no_such_route",
             Self::TooSlow => "too_slow",
             Self::ShardSilent(_) => "shard_silent",
         }
@@ -77,6 +84,7 @@ impl Fault {
     fn command(&self) -> Option<&str> {
         match self {
             Self::UnknownCommand(name) => Some(name),
+            Self::NoSuchRoute(order, _) => Some(order.name()),
             Self::ShardSilent(name) => Some(name),
             Self::LineTooLong | Self::NotText | Self::TooSlow => None,
         }
@@ -87,6 +95,7 @@ impl Fault {
             Self::LineTooLong => format!("the line is longer than {LINE_MAX} bytes"),
             Self::NotText => "the line is not UTF-8".to_owned(),
             Self::UnknownCommand(name) => format!("there is no command {name:?}"),
+            Self::NoSuchRoute(_, route) => format!("no route in use has the name {route:?}"),
             Self::TooSlow => "the line did not arrive in time".to_owned(),
             Self::ShardSilent(_) => "the shard does not answer".to_owned(),
         }
@@ -98,9 +107,13 @@ impl Fault {
                 "write one command and an end of line".to_owned()
             }
             Self::UnknownCommand(_) => {
-                let names: Vec<_> = Command::ALL.iter().map(|command| command.name()).collect();
+                let reading = Command::READING.iter().map(Command::name);
+                let names: Vec<_> = reading.chain(Order::ALL.map(Order::name)).collect();
                 format!("commands are {}", names.join(", "))
             }
+            Self::NoSuchRoute(..) => "wharf routes names them; one that no client has used yet \
+                                      holds nothing that an order could concern"
+                .to_owned(),
             Self::ShardSilent(_) => "look at the daemon's log: journalctl -u wharfd".to_owned(),
         }
     }
@@ -126,9 +139,27 @@ pub(super) fn parse(input: &[u8], is_at_end: bool) -> Option<Result<Command, Fau
         None => return None,
     };
     let Ok(line) = std::str::from_utf8(line) else { return Some(Err(Fault::NotText)) };
-    let name = line.trim();
-    let command = Command::ALL.into_iter().find(|command| command.name() == name);
-    Some(command.ok_or_else(|| Fault::UnknownCommand(name.to_owned())))
+    let line = line.trim();
+    let (name, argument) = match line.split_once(char::is_whitespace) {
+        Some((name, argument)) => (name, Some(argument.trim().to_owned())),
+        None => (line, None),
+    };
+    let order = Order::ALL.into_iter().find(|order| order.name() == name);
+    let reading = Command::READING.into_iter().find(|command| command.name() == line);
+    let command = match order {
+        Some(order) => Some(Command::Order(RouteOrder { order, route: argument })),
+        None => reading,
+    };
+    Some(command.ok_or_else(|| Fault::UnknownCommand(line.to_owned())))
+}
+
+/// The answer to an order that concerned so many routes.
+pub(super) fn ordered(order: &RouteOrder, routes: u64) -> Result<Value, Fault> {
+    if let Some(route) = order.route.as_ref().filter(|_| routes == 0) {
+        return Err(Fault::NoSuchRoute(order.order, route.clone()));
+    }
+    let name = order.order.name();
+    Ok(json!({ "schema": SCHEMA, "command": name, "route": order.route, "routes": routes }))
 }
 
 /// The answer to `connections`.
@@ -146,6 +177,19 @@ mod tests {
     use super::*;
     use crate::snapshot::ConnectionInfo;
 
+    fn order(order: Order, route: Option<&str>) -> Command {
+        Command::Order(RouteOrder { order, route: route.map(str::to_owned) })
+    }
+
+    #[test]
+    fn an_order_for_a_route_that_is_not_in_use_is_a_fault() {
+        let all = RouteOrder { order: Order::Resume, route: None };
+        assert_eq!(ordered(&all, 0).unwrap()["routes"], 0);
+        let one = RouteOrder { route: Some("web".to_owned()), ..all };
+        assert_eq!(ordered(&one, 1).unwrap()["route"], "web");
+        assert_eq!(ordered(&one, 0).unwrap_err().code(), "no_such_route");
+    }
+
     #[test]
     fn lines_and_what_they_mean() {
         type Case<'a> = (&'a [u8], bool, Option<Result<Command, Fault>>);
@@ -154,6 +198,9 @@ mod tests {
             (b" routes \r\n", false, Some(Ok(Command::Routes))),
             (b"connections", true, Some(Ok(Command::Connections))),
             (b"connections", false, None),
+            (b"pause\n", false, Some(Ok(order(Order::Pause, None)))),
+            (b"deny  http://a:1 \n", false, Some(Ok(order(Order::Deny, Some("http://a:1"))))),
+            (b"routes web\n", false, Some(Err(Fault::UnknownCommand("routes web".to_owned())))),
             (b"stats\n", false, Some(Err(Fault::UnknownCommand("stats".to_owned())))),
             (b"", true, Some(Err(Fault::UnknownCommand(String::new())))),
             (b"\xff\n", false, Some(Err(Fault::NotText))),
@@ -170,6 +217,7 @@ mod tests {
             Fault::LineTooLong,
             Fault::NotText,
             Fault::UnknownCommand("x".to_owned()),
+            Fault::NoSuchRoute(Order::Pause, "x".to_owned()),
             Fault::TooSlow,
             Fault::ShardSilent("routes"),
         ];
@@ -185,7 +233,10 @@ mod tests {
     fn an_unknown_command_is_told_the_known_ones() {
         let answer = Fault::UnknownCommand("stat".to_owned()).to_json();
         assert_eq!(answer["command"], "stat");
-        assert_eq!(answer["error"]["hint"], "commands are status, routes, connections, counters");
+        assert_eq!(
+            answer["error"]["hint"],
+            "commands are status, routes, connections, counters, pause, deny, resume, reconnect"
+        );
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(super) fn problems(facts: &Facts, snapshot: Option<&Snapshot>) -> Vec<Proble
     if let Some(snapshot) = snapshot {
         problems.extend(snapshot.routes.iter().filter_map(of_route));
         problems.extend(snapshot.routes.iter().filter_map(of_backoff));
+        problems.extend(snapshot.routes.iter().filter_map(of_gate));
         problems.extend(of_device(snapshot));
     }
     problems
@@ -68,6 +69,13 @@ fn of_backoff(route: &RouteCounts) -> Option<Problem> {
     );
     let hint = "look at the upstream, and at the cause that refused leases are told";
     (!route.backoff.is_zero()).then(|| Problem::warning(what, hint))
+}
+
+/// A route that an operator has closed.
+fn of_gate(route: &RouteCounts) -> Option<Problem> {
+    let RouteCounts { name, paused, denied, .. } = route;
+    let what = format!("route {name}: an operator has paused {paused} origins, denied {denied}");
+    (paused + denied > 0).then(|| Problem::warning(what, "wharf resume, when they may go on"))
 }
 
 /// A route whose limit makes leases wait.
@@ -135,6 +143,15 @@ mod tests {
         route.backoff = Duration::from_millis(400);
         let what = of_backoff(&route).unwrap().what;
         assert_eq!(what, "route r: attempts to connect failed, the next one begins in 0.4 s");
+    }
+
+    #[test]
+    fn a_route_that_an_operator_closed_is_named() {
+        let mut route = RouteCounts { name: "r".to_owned(), ..RouteCounts::default() };
+        assert_eq!(of_gate(&route), None);
+        route.paused = 2;
+        let what = of_gate(&route).unwrap().what;
+        assert_eq!(what, "route r: an operator has paused 2 origins, denied 0");
     }
 
     #[test]

@@ -20,6 +20,8 @@ fn route(route: &RouteCounts) -> Value {
         "connects_elided": route.connects_elided,
         "backoff_seconds": route.backoff.as_secs_f64(),
         "learned_idle_seconds": route.learned_idle.as_secs_f64(),
+        "paused": route.paused,
+        "denied": route.denied,
         "waiters": route.waiters,
         "oldest_waiter_seconds": route.oldest_waiter.as_secs_f64(),
         "waits": route.lease_wait.count(),

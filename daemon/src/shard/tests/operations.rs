@@ -515,3 +515,36 @@ fn a_shutdown_revokes_leases_and_closes_the_rest() {
     );
     world.check_empty();
 }
+
+#[test] // POOL.md, section 3
+fn an_operator_pauses_denies_and_resumes_a_route() {
+    world().play(
+        r#"
+        a > HELLO; 1 LEASE route=web
+            u1 opens
+            a < WELCOME
+            a < 1 LEASED new
+            pool: leased 1
+        a > 1 RELEASE reusable
+            a < 1 RELEASED kept
+            pool: idle 1
+        operator pause web
+        a > 2 LEASE route=web
+            pool: idle 1, waiting 1
+        operator resume web
+            a < 2 LEASED idle uses=1
+            pool: leased 1
+        operator deny all
+        b > HELLO; 1 LEASE route=web
+            b < WELCOME
+            b < 1 REFUSED http_request_denied
+        operator reconnect web
+        operator resume all
+        a > 2 RELEASE reusable
+            u1 < FIN
+            a < 2 RELEASED closed reconnect
+            closed reconnect
+            pool: closing 1
+        "#,
+    );
+}

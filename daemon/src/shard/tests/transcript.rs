@@ -37,6 +37,8 @@ use std::net::IpAddr;
 
 use wharf_pool::{CloseCause, Token};
 
+use crate::order::{Order, RouteOrder};
+
 use super::super::instant;
 use super::frames;
 use super::wire::Wire;
@@ -145,6 +147,13 @@ impl World {
             "drain" => {
                 let within = humantime::parse_duration(rest).expect("a duration");
                 self.shard.handle_drain(self.now, within);
+            }
+            "operator" => {
+                let (name, route) = rest.split_once(' ').expect("an order and a route");
+                let order = Order::ALL.into_iter().find(|order| order.name() == name);
+                let order = order.expect("an order");
+                let route = Some(route.to_owned()).filter(|route| route != "all");
+                self.shard.handle_order(self.now, &RouteOrder { order, route });
             }
             "reload" => self.shard.handle_reload(self.now, &self.config),
             "shutdown" => self.shard.handle_shutdown(self.now),
