@@ -171,8 +171,10 @@ impl Driver {
                     deadline: request.deadline,
                     number: self.naive.arrivals,
                 });
+                self.naive.asking = Some(self.naive.arrivals);
                 self.naive.arrivals += 1;
                 self.hear_all();
+                self.naive.asking = None;
                 self.check_admission(request);
             }
             Outcome::Refused(denial) => {
@@ -286,10 +288,10 @@ impl Driver {
         let Some(slot) = self.any_slot(|place| *place == Place::Connecting) else { return };
         let drawn = self.below(8);
         let berth = self.naive.berths.get_mut(&slot).expect("an attempt");
-        let (route, before) = (berth.route, berth.before);
+        let (route, before, asking) = (berth.route, berth.before, berth.asking);
         match drawn {
             0 => {
-                self.fail_hard(slot, route, before);
+                self.fail_hard(slot, route, before, asking);
             }
             1 => {
                 let error = ConnectError::NoPort;
@@ -311,18 +313,20 @@ impl Driver {
 
     /// A definite answer refuses those who were there before the attempt, if nothing else could
     /// serve them, and nobody else (rule C).
-    fn fail_hard(&mut self, slot: SlotId, route: RouteId, before: u64) {
+    fn fail_hard(&mut self, slot: SlotId, route: RouteId, before: u64, asking: Option<u64>) {
         self.naive.berths.remove(&slot);
         let live = self.naive.counts(Some(route), false).live();
         let is_answered =
             |waits: &Waiting| live == 0 && waits.route == route && waits.number < before;
-        let rest = self.naive.waiting.iter().filter(|waits| !is_answered(waits));
+        let is_sure = |waits: &&Waiting| asking != Some(waits.number);
+        let rest = self.naive.waiting.iter().filter(|waits| !is_answered(waits)).filter(is_sure);
         let rest: Vec<_> = rest.map(|waits| waits.id).collect();
         let error = ConnectError::ConnectionRefused;
         self.pool.open_failed(self.now, slot, ConnectFailure { error, hard: true });
         self.naive.failed(route);
         self.hear_all();
-        let left: Vec<_> = self.naive.waiting.iter().map(|waits| waits.id).collect();
+        let left = self.naive.waiting.iter().filter(is_sure);
+        let left: Vec<_> = left.map(|waits| waits.id).collect();
         assert_eq!(left, rest, "who is left after a refused connect");
     }
 

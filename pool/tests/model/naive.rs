@@ -36,6 +36,9 @@ pub(crate) struct Berth {
     pub(crate) hint: Option<Duration>,
     /// How many had ever waited when the attempt began.
     pub(crate) before: u64,
+    /// The number of one who was asking when the attempt began. What he found too old was closed
+    /// before he queued, and may have made the room: then the attempt is not for him.
+    pub(crate) asking: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +82,8 @@ pub(crate) struct Naive {
     pub(crate) fins: Vec<(AddressId, Duration)>,
     /// How many have ever waited.
     pub(crate) arrivals: u64,
+    /// The number of one who is asking now, and waits.
+    pub(crate) asking: Option<u64>,
 }
 
 impl Naive {
@@ -137,6 +142,7 @@ impl Naive {
                     since: None,
                     hint: None,
                     before: self.arrivals,
+                    asking: self.asking,
                 };
                 assert!(self.berths.insert(slot, fresh).is_none(), "one slot, two attempts");
             }
