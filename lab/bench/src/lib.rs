@@ -5,6 +5,7 @@
 //! - [`grid`]: goodput beside the kernel's TCP, through one network with the same losses.
 //! - [`pool`]: time of a lease beside other pools, and how long those wait who have to.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
+//! - [`queue`]: what a release costs by how many wait for it.
 //! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
 //! - [`namespace`], [`scheduling`], [`clock`], [`allocation`]: what is asked of the system.
 //!
@@ -27,6 +28,7 @@ pub mod memory;
 pub mod namespace;
 pub mod packet_cost;
 pub mod pool;
+pub mod queue;
 pub mod results;
 pub mod scheduling;
 pub mod statistics;

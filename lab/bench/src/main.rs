@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: grid, memory, packet-cost, pool.
+//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
@@ -12,7 +12,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
 use wharf_bench::scheduling::Scheduling;
-use wharf_bench::{grid, memory, namespace, packet_cost, pool, results};
+use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, results};
 
 /// What transport and pool cost and what they reach; each figure with its spread.
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum What {
     PacketCost(PacketCost),
     /// Time of a lease, and how long those wait who have to, beside other pools.
     Pool(Pool),
+    /// Cost of a release with few and with many who wait for it.
+    Queue(Queue),
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +91,18 @@ struct Pool {
 }
 
 #[derive(Debug, Args)]
+struct Queue {
+    /// Rounds, in which the sizes take turns.
+    #[arg(long, default_value_t = 15)]
+    rounds: usize,
+    /// Turns of a size in a round.
+    #[arg(long, default_value_t = 200_000)]
+    turns: usize,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
 struct Output {
     /// Prints JSON rather than a table.
     #[arg(long)]
@@ -109,6 +123,7 @@ fn main() -> ExitCode {
         What::Memory(options) => run_memory(&options),
         What::PacketCost(options) => run_packet_cost(&options),
         What::Pool(options) => run_pool(&options),
+        What::Queue(options) => run_queue(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -166,6 +181,14 @@ fn run_pool(options: &Pool) -> Result<(), String> {
     let rows = pool::measure(extent);
     let report = pool::report(&machine, extent, &rows);
     options.output.give("pool", &report, &pool::json(&machine, extent, &rows))
+}
+
+fn run_queue(options: &Queue) -> Result<(), String> {
+    let machine = Machine::here(&root());
+    let extent = queue::Extent { rounds: options.rounds.max(1), turns: options.turns.max(1) };
+    let rows = queue::measure(extent);
+    let report = queue::report(&machine, extent, &rows);
+    options.output.give("queue", &report, &queue::json(&machine, &rows))
 }
 
 impl Output {
