@@ -6,9 +6,11 @@
 //! Invariants, which hold whenever no method runs:
 //!
 //! - No limit is passed. What a lowered limit leaves over is closed as soon as nobody uses it.
-//! - Nobody waits while an idle connection is there that he may use (rules H and B).
+//! - Nobody waits while an idle connection is there that he may use (rules H and B), but behind a
+//!   gate that an operator has closed.
 //! - Nobody is stopped by a limit alone while his route has an idle connection: the least recently
-//!   used one is evicted. The same holds for the limit of the whole pool, over all routes (F).
+//!   used one is evicted. The same holds for the limit of the whole pool, over all routes, but for
+//!   what these keep ready (F, `min_idle`).
 //! - A waiter ends once: granted, refused or cancelled (W, P). A connection ends once, with one
 //!   cause; opened less closed is what is there.
 //! - A connection that served one key serves no other.
