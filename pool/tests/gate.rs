@@ -3,7 +3,7 @@
 mod support;
 
 use support::{MS, Quay, SEC};
-use wharf_pool::{CloseCause, Condition, How, Refusal, Released, Source};
+use wharf_pool::{CloseCause, Condition, Event, How, Refusal, Released, Source};
 
 #[test]
 fn a_paused_route_lets_leases_wait_and_serves_them_when_it_goes_on() {
@@ -33,6 +33,41 @@ fn what_is_released_into_a_pause_is_kept() {
     assert_eq!(quay.release(held.lease, Condition::Reusable), Released::Kept);
     quay.quiet();
     quay.pool.resume_route(quay.now, route);
+    quay.granted(waiter);
+}
+
+#[test]
+fn what_slept_through_a_pause_is_probed_before_it_is_leased() {
+    // More than one turn looks at by itself.
+    const COUNT: usize = 300;
+    let (mut quay, route) = Quay::of(COUNT);
+    let held: Vec<_> = (0..COUNT).map(|_| quay.held(route)).collect();
+    for grant in held {
+        quay.release(grant.lease, Condition::Reusable);
+    }
+    quay.pool.pause_route(quay.now, route);
+    let waiter = quay.wait(route);
+    quay.suspend(2 * SEC);
+    quay.pool.resume_route(quay.now, route);
+    let events = quay.events();
+    assert_eq!(events.len(), COUNT);
+    assert!(events.iter().all(|event| matches!(event, Event::Probe { .. })), "{events:?}");
+    let Event::Probe { slot, .. } = events[COUNT - 1] else { panic!("a probe") };
+    quay.pool.probed(quay.now, slot);
+    quay.granted(waiter);
+}
+
+#[test]
+fn what_has_grown_old_in_a_pause_is_closed_and_not_leased() {
+    let (mut quay, route) = Quay::of(1);
+    let idle = quay.idle(route);
+    quay.pool.pause_route(quay.now, route);
+    quay.now = quay.now + 50 * SEC;
+    let waiter = quay.wait(route);
+    quay.pool.resume_route(quay.now, route);
+    assert_eq!(quay.close_event(), (idle.slot, CloseCause::IdleTimeout, How::Orderly));
+    let slot = quay.connect_event();
+    quay.open(slot);
     quay.granted(waiter);
 }
 

@@ -4,8 +4,8 @@
 //! nobody connects. Denied, they are refused at once. What is leased goes on in both, and comes back
 //! as usual. Reconnect replaces the connections of a route: idle ones close, leased ones at release.
 
-use super::{Now, Pool, Source};
-use crate::ids::RouteId;
+use super::{Now, Pool, Source, State};
+use crate::ids::{RouteId, SlotId};
 use crate::list::List;
 use crate::route_pool::Gate;
 use crate::slot::ByRoute;
@@ -52,18 +52,20 @@ impl<C: Copy> Pool<C> {
     /// Gives the idle connections of a route to those who wait for them, the least recently used
     /// first.
     fn serve_from_idle(&mut self, now: Now, route: u32) {
-        let mut next = self.routes[route].idle.back();
-        while let Some(index) = next {
-            if self.routes[route].waiting == 0 {
-                return;
-            }
-            next = List::<ByRoute>::before(&self.slots, index);
-            if self.expiry(now, index).is_some() {
+        let last = self.routes[route].idle.back();
+        let idle =
+            core::iter::successors(last, |&index| List::<ByRoute>::before(&self.slots, index));
+        // One that is closed on the way may make room by closing another.
+        let idle: Vec<SlotId> = idle.map(|index| self.slot_id(index)).collect();
+        for slot in idle {
+            let found = self.slots.get(slot.index, slot.generation);
+            if found.is_none_or(|slot| !matches!(slot.state, State::Idle { .. })) {
                 continue;
             }
-            if let Some(waiter) = self.next_waiter(now, index) {
-                self.leave_idle(index);
-                self.deliver(now, index, waiter, Source::Idle);
+            if let Some(waiter) = self.next_waiter(now, slot.index)
+                && self.take_out(now, slot.index)
+            {
+                self.deliver(now, slot.index, waiter, Source::Idle);
             }
         }
     }

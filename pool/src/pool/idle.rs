@@ -25,18 +25,28 @@ impl<C: Copy> Pool<C> {
     ) -> Option<u32> {
         for _ in 0..LOOKS_MAX {
             let index = self.pick_idle(route, key, fresh)?;
-            if let Some(cause) = self.expiry(now, index) {
-                self.close(now, index, cause, How::Orderly);
-            } else if self.slots[index].verified != self.leaps {
-                self.leave_idle(index);
-                self.suspect(now, index);
-            } else {
-                self.learn_from_life(now, index);
-                self.leave_idle(index);
+            if self.take_out(now, index) {
                 return Some(index);
             }
         }
         None
+    }
+
+    /// Takes an idle connection out to be leased. If it is past its time it is closed, and if it may
+    /// not have survived a sleep of the host it is probed, and nothing is taken out.
+    pub(super) fn take_out(&mut self, now: Now, index: u32) -> bool {
+        if let Some(cause) = self.expiry(now, index) {
+            self.close(now, index, cause, How::Orderly);
+            return false;
+        }
+        if self.slots[index].verified != self.leaps {
+            self.leave_idle(index);
+            self.suspect(now, index);
+            return false;
+        }
+        self.learn_from_life(now, index);
+        self.leave_idle(index);
+        true
     }
 
     /// The idle connection that a lease of `key` would get: one of its own that carried bytes
