@@ -125,7 +125,8 @@ impl Addresses {
         self.arena[self.find(id)?].learned.limit()
     }
 
-    fn find(&self, id: AddressId) -> Option<u32> {
+    /// The index of an address that is known.
+    pub(crate) fn find(&self, id: AddressId) -> Option<u32> {
         self.by_id.get(&id).copied()
     }
 

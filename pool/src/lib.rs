@@ -52,6 +52,7 @@ mod alarms;
 mod arena;
 mod backoff;
 mod blocked;
+mod destinations;
 mod event;
 mod group;
 pub mod histogram;

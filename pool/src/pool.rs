@@ -32,6 +32,7 @@ mod release;
 mod report;
 mod retire;
 mod serve;
+mod sweep;
 mod takeover;
 
 use std::collections::VecDeque;
@@ -43,6 +44,7 @@ use crate::addresses::{Address, Addresses};
 use crate::alarms::Alarms;
 use crate::arena::{Arena, NIL};
 use crate::blocked::Blocked;
+use crate::destinations::Destinations;
 use crate::event::Event;
 use crate::group::Groups;
 use crate::ids::{ClientId, RouteId, SlotId, WaiterId};
@@ -91,7 +93,10 @@ pub struct Pool<C> {
     trims: VecDeque<RouteId>,
     /// Where connections lead, and what was learned of that.
     addresses: Addresses,
+    /// Where the connections of each route lead.
+    destinations: Destinations,
     lessons: learning::Lessons,
+    sweep: sweep::Sweep,
     /// When routes that rest after a failure go on.
     alarms: Alarms,
     timers: Wheel<SlotTimer>,
@@ -135,7 +140,9 @@ impl<C: Copy> Pool<C> {
             active: 0,
             trims: VecDeque::new(),
             addresses: Addresses::new(seed),
+            destinations: Destinations::new(seed),
             lessons: learning::Lessons::new(),
+            sweep: sweep::Sweep::new(),
             alarms: Alarms::default(),
             timers: Wheel::new(),
             deadlines: Wheel::new(),
@@ -307,6 +314,7 @@ impl<C: Copy> Pool<C> {
         self.timers.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index);
         self.groups.leave(slot.group);
+        self.destinations.leave(slot.route, slot.address);
         self.addresses.leave(slot.address);
         self.count_active(slot.route);
         self.bury(slot.route);

@@ -6,8 +6,8 @@ mod support;
 
 use support::{Quay, REFUSED, SEC};
 use wharf_pool::{
-    CloseCause, Condition, ConnectError, ConnectFailure, PoolConfig, Refusal, Request, RouteConfig,
-    RouteId,
+    AddressId, CloseCause, Condition, ConnectError, ConnectFailure, PoolConfig, Refusal, Request,
+    RouteConfig, RouteId,
 };
 
 /// A route on which everything ends soon.
@@ -27,7 +27,7 @@ fn short_lived() -> (Quay, RouteId) {
 
 type Scenario = fn(&mut Quay, RouteId);
 
-const CLOSES: [(CloseCause, Scenario); 11] = [
+const CLOSES: [(CloseCause, Scenario); 12] = [
     (CloseCause::IdleTimeout, |quay, route| {
         quay.idle(route);
         quay.sleep(11 * SEC);
@@ -64,6 +64,10 @@ const CLOSES: [(CloseCause, Scenario); 11] = [
     (CloseCause::Drain, |quay, route| {
         quay.idle(route);
         quay.pool.drain(quay.now);
+    }),
+    (CloseCause::DnsRemoved, |quay, route| {
+        quay.idle_at(route, 7);
+        quay.pool.remove_address(quay.now, route, AddressId(7));
     }),
     (CloseCause::UnackedBytes, |quay, route| {
         let held = quay.held(route);

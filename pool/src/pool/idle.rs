@@ -32,10 +32,11 @@ impl<C: Copy> Pool<C> {
         None
     }
 
-    /// Takes an idle connection out to be leased. If it is past its time it is closed, and if it may
-    /// not have survived a sleep of the host it is probed, and nothing is taken out.
+    /// Takes an idle connection out to be leased. If it is past its time, or leads where nobody is to
+    /// go any more, it is closed; if it may not have survived a sleep of the host it is probed; and
+    /// nothing is taken out.
     pub(super) fn take_out(&mut self, now: Now, index: u32) -> bool {
-        if let Some(cause) = self.expiry(now, index) {
+        if let Some(cause) = self.condemned(index).or_else(|| self.expiry(now, index)) {
             self.close(now, index, cause, How::Orderly);
             return false;
         }
@@ -83,7 +84,7 @@ impl<C: Copy> Pool<C> {
 
     /// Takes an idle connection out of its lists; what it becomes is the caller's to say.
     pub(super) fn leave_idle(&mut self, index: u32) {
-        self.skip_lesson(index);
+        self.pass_over(index);
         let slot = &self.slots[index];
         let (route, group, uses) = (slot.route, slot.group, slot.uses);
         let shelf = match group {

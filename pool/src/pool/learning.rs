@@ -1,15 +1,13 @@
 //! How long peers let connections idle: what they say by closing them, what clients were told, and
 //! what follows for those that are idle (rule I).
 //!
-//! When less is learned to be allowed than was, those that are idle already are looked at again, the
-//! least recently used first and a bounded number a turn. A lease looks for itself.
+//! When less is learned to be allowed than was, those that are idle already are looked at again
+//! (`sweep.rs`).
 
 use std::collections::VecDeque;
 
 use super::{Address, Instant, NIL, Now, Pool, State};
 use crate::ids::{AddressId, LeaseId, SlotId};
-use crate::list::List;
-use crate::slot::ByPool;
 use crate::time::Duration;
 use crate::token::CloseCause;
 
@@ -21,20 +19,11 @@ const HINT_MARGIN: Duration = Duration::from_secs(1);
 pub(super) struct Lessons {
     /// Addresses with FINs to judge, each once, and when.
     queue: VecDeque<(Instant, u32)>,
-    /// The idle connection that is looked at again next.
-    next: u32,
-    /// Something more was learned meanwhile: begin again after the last.
-    again: bool,
 }
 
 impl Lessons {
     pub(super) const fn new() -> Self {
-        Self { queue: VecDeque::new(), next: NIL, again: false }
-    }
-
-    /// Whether connections are to be looked at again.
-    pub(super) const fn is_looking(&self) -> bool {
-        self.next != NIL
+        Self { queue: VecDeque::new() }
     }
 
     /// When the next FINs are to be judged.
@@ -52,7 +41,9 @@ impl<C: Copy> Pool<C> {
         if let Some(State::Connecting { since, .. }) = found.map(|slot| slot.state) {
             let index = self.addresses.join(address);
             self.slots[slot.index].address = index;
-            self.routes[self.slots[slot.index].route].note_address(address);
+            let route = self.slots[slot.index].route;
+            self.destinations.join(route, index);
+            self.routes[route].note_address(address);
             // A first guess, until somebody knows better.
             if let Some(address) = self.addresses.at_mut(index)
                 && address.srtt().is_zero()
@@ -111,7 +102,7 @@ impl<C: Copy> Pool<C> {
         address.refresh();
         self.queue_lesson(place);
         if has_fallen {
-            self.look_again();
+            self.sweep_soon();
         }
     }
 
@@ -144,16 +135,8 @@ impl<C: Copy> Pool<C> {
             address.refresh();
             self.queue_lesson(place);
             if has_fallen {
-                self.look_again();
+                self.sweep_soon();
             }
-        }
-        self.rearm_idle(now, budget);
-    }
-
-    /// Keeps the place of the one that is looked at next when that one is idle no more.
-    pub(super) fn skip_lesson(&mut self, leaver: u32) {
-        if self.lessons.next == leaver {
-            self.lessons.next = List::<ByPool>::before(&self.slots, leaver).unwrap_or(NIL);
         }
     }
 
@@ -164,28 +147,6 @@ impl<C: Copy> Pool<C> {
         {
             address.is_queued = true;
             self.lessons.queue.push_back((due, place));
-        }
-    }
-
-    /// All that are idle are to be looked at again.
-    fn look_again(&mut self) {
-        if self.lessons.is_looking() {
-            self.lessons.again = true;
-        } else {
-            self.lessons.next = self.idle.back().unwrap_or(NIL);
-        }
-    }
-
-    /// Arms the timers of idle connections anew.
-    fn rearm_idle(&mut self, now: Now, budget: &mut usize) {
-        while *budget > 0 && self.lessons.is_looking() {
-            *budget -= 1;
-            let index = self.lessons.next;
-            self.skip_lesson(index);
-            self.rearm(now, index);
-            if !self.lessons.is_looking() && core::mem::take(&mut self.lessons.again) {
-                self.look_again();
-            }
         }
     }
 

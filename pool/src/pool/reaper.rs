@@ -32,6 +32,7 @@ impl<C: Copy> Pool<C> {
         self.sweep_sleepers(now, &mut budget);
         self.trim(now, &mut budget);
         self.handle_lessons(now, &mut budget);
+        self.sweep(now, &mut budget);
         self.handle_timers(now, &mut budget);
     }
 
@@ -42,7 +43,7 @@ impl<C: Copy> Pool<C> {
         let more = self.has_sleepers()
             || self.is_over()
             || !self.trims.is_empty()
-            || self.lessons.is_looking();
+            || self.sweep.is_under_way();
         let more = more.then_some(self.seen);
         let alarm = sooner(self.alarms.next(), self.lessons.due());
         let timer = sooner(self.timers.next(), self.deadlines.next());

@@ -91,7 +91,7 @@ impl<C: Copy> Pool<C> {
         }
     }
 
-    /// Why a connection that comes free is closed rather than kept, if it is: rules L and TTL.
+    /// Why a connection that comes free is closed rather than kept, if it is: rules L, D and TTL.
     pub(super) fn retirement(&self, now: Now, index: u32) -> Option<CloseCause> {
         let slot = &self.slots[index];
         let route = &self.routes[slot.route];
@@ -108,6 +108,9 @@ impl<C: Copy> Pool<C> {
             || self.connections.total() > self.config.max_total
         {
             return Some(CloseCause::LimitLowered);
+        }
+        if let Some(cause) = self.condemned(index) {
+            return Some(cause);
         }
         self.expiry(now, index)
     }
