@@ -1,6 +1,6 @@
 //! What the pool wants done and what it has to tell. It never calls out; the owner polls.
 
-use crate::ids::{RouteId, SlotId, WaiterId};
+use crate::ids::{LeaseId, RouteId, SlotId, WaiterId};
 use crate::lease::{Denial, Grant};
 use crate::token::{CloseCause, ConnectError};
 
@@ -55,6 +55,32 @@ pub enum Event<C> {
         /// What to probe.
         connection: C,
     },
+    /// A lease is held for longer than it should be. Each limit is told of once a lease. The pool does
+    /// nothing more: to take the lease away is to release it as spent.
+    Overdue {
+        /// The lease, held still when this was said.
+        lease: LeaseId,
+        /// Which limit it has passed.
+        limit: Overdue,
+    },
+}
+
+/// A limit of how long a lease may be held.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Overdue {
+    /// `first_use_timeout`. Whether the lease was used is its owner's to know.
+    FirstUse,
+    /// `lease_warn_after`.
+    Warn,
+    /// `lease_max`.
+    Max,
+}
+
+impl Overdue {
+    /// A bit for each.
+    pub(crate) const fn bit(self) -> u8 {
+        1 << self as u8
+    }
 }
 
 /// How a connection is to be closed.

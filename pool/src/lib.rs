@@ -74,7 +74,7 @@ mod token;
 mod waiters;
 mod wheel;
 
-pub use event::{ConnectFailure, Event, How};
+pub use event::{ConnectFailure, Event, How, Overdue};
 pub use ids::{AddressId, ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};

@@ -1,6 +1,8 @@
 //! Limits of the pool and of a route. Each has a name and a unit, and is looked at again wherever
-//! it counts: a changed limit needs no restart. The defaults are those of `configs/wharf.toml`.
+//! it counts: a changed limit needs no restart. The defaults are those of `configs/wharf.toml`, but
+//! that no lease is watched: who asks for that must act on it.
 
+use crate::event::Overdue;
 use crate::time::Duration;
 
 /// Part of `max_total` that connections may take which the pool has closed and the transport has
@@ -73,6 +75,31 @@ pub struct RouteConfig {
     pub min_idle: usize,
     /// Which idle connection is leased first.
     pub reuse: Reuse,
+    /// How long a lease may be held unused before [`Event::Overdue`](crate::Event::Overdue) says so;
+    /// zero is for ever.
+    pub first_use_timeout: Duration,
+    /// How long a lease may be held before it is said to be overdue; zero is for ever.
+    pub lease_warn_after: Duration,
+    /// How long a lease may be held before it is said to have had its time; zero is for ever.
+    pub lease_max: Duration,
+}
+
+impl RouteConfig {
+    /// How long a lease may be held before its owner hears each of these.
+    pub(crate) const fn overdue_after(&self) -> [(Overdue, Duration); 3] {
+        [
+            (Overdue::FirstUse, self.first_use_timeout),
+            (Overdue::Warn, self.lease_warn_after),
+            (Overdue::Max, self.lease_max),
+        ]
+    }
+
+    /// Whether somebody wants to hear of leases that are held for long.
+    pub(crate) const fn watches_leases(&self) -> bool {
+        !(self.first_use_timeout.is_zero()
+            && self.lease_warn_after.is_zero()
+            && self.lease_max.is_zero())
+    }
 }
 
 impl Default for RouteConfig {
@@ -90,6 +117,9 @@ impl Default for RouteConfig {
             max_uses: 0,
             min_idle: 0,
             reuse: Reuse::Lifo,
+            first_use_timeout: Duration::ZERO,
+            lease_warn_after: Duration::ZERO,
+            lease_max: Duration::ZERO,
         }
     }
 }

@@ -25,6 +25,7 @@ mod gate;
 mod idle;
 mod learning;
 mod operate;
+mod overdue;
 mod prewarm;
 mod queue;
 mod reaper;
@@ -236,6 +237,7 @@ impl<C: Copy> Pool<C> {
             let wanted = match event {
                 Event::Granted { waiter, .. } | Event::Refused { waiter, .. } => self.tell(waiter),
                 Event::Connect { slot, .. } | Event::Probe { slot, .. } => self.is_live(slot),
+                Event::Overdue { lease, .. } => self.slot_of(lease).is_some(),
                 Event::Abandon { .. } | Event::Close { .. } => true,
             };
             if wanted {

@@ -73,10 +73,14 @@ pub(crate) struct RoutePool {
     pub(crate) starving: bool,
     /// The route has connections or waiters.
     pub(crate) active: bool,
+    /// Connections that have ended since it last had all that it keeps ready, `min_idle` at most.
+    pub(crate) gone: usize,
     /// When what is missing of `min_idle` is opened, monotonic.
     pub(crate) warms_at: Option<Instant>,
     /// How long leases are held.
     pub(crate) hold: Hold,
+    /// Leases that are held for longer than `lease_warn_after`.
+    pub(crate) overdue: usize,
     /// A release is to be expected before a handshake would be through: until then, in monotonic
     /// time, no attempt begins.
     pub(crate) elide_until: Option<Instant>,
@@ -110,8 +114,10 @@ impl RoutePool {
             blocked: false,
             starving: false,
             active: false,
+            gone: 0,
             warms_at: None,
             hold: Hold::default(),
+            overdue: 0,
             elide_until: None,
             handshake: Duration::ZERO,
             trimmed: false,
@@ -142,6 +148,17 @@ impl RoutePool {
             Phase::Running => self.config.min_idle.saturating_sub(self.connections.idle + spare),
             Phase::Draining(_) => 0,
         }
+    }
+
+    /// How many connections would serve everybody at once, and leave ready what it keeps so.
+    pub(crate) const fn needed(&self) -> usize {
+        let kept = match self.phase {
+            Phase::Running => self.config.min_idle,
+            Phase::Draining(_) => 0,
+        };
+        // A lease on a route that drains counts as draining.
+        let StateCounts { leased, settling, draining, .. } = self.connections;
+        leased + settling + draining + self.waiting + kept
     }
 
     /// Nothing is left of it but its counters.

@@ -416,6 +416,8 @@ impl<T> State<T> {
                     // To drop it is all there is to closing it.
                     self.pool.closed(now, slot);
                 }
+                // Whoever holds a lease here holds it by value; nobody could take it away.
+                Event::Overdue { .. } => {}
                 Event::Probe { slot, .. } => {
                     effects.dropped.push(self.cast_off(slot));
                     self.pool.lost(now, slot, CloseCause::ProbeFailed);

@@ -93,6 +93,8 @@ pub(crate) struct Slot<C> {
     hinted_ms: u32,
     /// Why the transport ended it under its lease.
     pub(crate) lost: Option<CloseCause>,
+    /// Which limits its present lease is known to have passed, a bit for each.
+    pub(crate) overdue: u8,
     by_key: Link,
     by_route: Link,
     by_pool: Link,
@@ -116,6 +118,7 @@ impl<C: Copy> Slot<C> {
             address: NIL,
             hinted_ms: NO_HINT,
             lost: None,
+            overdue: 0,
             by_key: Link::default(),
             by_route: Link::default(),
             by_pool: Link::default(),

@@ -245,6 +245,11 @@ pub struct RouteSnapshot {
     pub connections: StateCounts,
     /// Its limit of connections.
     pub limit: usize,
+    /// Connections that would serve at once all who lease and all who wait, and leave ready what the
+    /// route keeps so. More than its limit, if that is what they would take.
+    pub needed: usize,
+    /// Leases that are held for longer than `lease_warn_after`.
+    pub overdue: usize,
     /// Leases that wait.
     pub waiters: usize,
     /// For how long the oldest of them has waited; zero if none does.

@@ -133,7 +133,7 @@ tokens! {
         Demand = "demand",
         /// The route keeps some idle connections ready.
         Prewarm = "prewarm",
-        /// It takes the place of one that is about to go.
+        /// The same, in place of one that was closed.
         Replace = "replace",
     }
 }

@@ -9,6 +9,8 @@
 
 #[path = "model/driver.rs"]
 mod driver;
+#[path = "model/held.rs"]
+mod held;
 #[path = "model/naive.rs"]
 mod naive;
 #[path = "model/patience.rs"]

@@ -42,6 +42,24 @@ fn a_route_keeps_so_many_ready() {
 }
 
 #[test]
+fn what_has_ended_is_replaced_and_what_is_leased_is_not() {
+    let mut quay = Quay::new();
+    let route = warm(&mut quay, 2);
+    let slots = attempts(&mut quay);
+    slots.iter().for_each(|&slot| assert!(quay.open(slot)));
+    let opened = |quay: &Quay, cause| quay.pool.stats().opened.of(cause);
+    assert_eq!((opened(&quay, OpenCause::Prewarm), opened(&quay, OpenCause::Replace)), (2, 0));
+    quay.fin(slots[0]);
+    let again = attempts(&mut quay);
+    again.iter().for_each(|&slot| assert!(quay.open(slot)));
+    assert_eq!((opened(&quay, OpenCause::Prewarm), opened(&quay, OpenCause::Replace)), (2, 1));
+    support::grant(quay.lease(route));
+    let beside = attempts(&mut quay);
+    beside.iter().for_each(|&slot| assert!(quay.open(slot)));
+    assert_eq!((opened(&quay, OpenCause::Prewarm), opened(&quay, OpenCause::Replace)), (3, 1));
+}
+
+#[test]
 fn what_is_lost_comes_again_by_lot_within_a_second() {
     let mut delays: Vec<u128> = (0..20)
         .map(|seed| {

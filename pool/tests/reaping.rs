@@ -24,6 +24,9 @@ const ENDLESS: RouteConfig = RouteConfig {
     max_uses: 0,
     min_idle: 0,
     reuse: wharf_pool::Reuse::Lifo,
+    first_use_timeout: Duration::ZERO,
+    lease_warn_after: Duration::ZERO,
+    lease_max: Duration::ZERO,
 };
 
 fn closes(events: &[Event<u32>], wanted: CloseCause) -> usize {

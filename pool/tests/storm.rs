@@ -179,7 +179,9 @@ impl Storm {
                     self.refused += 1;
                 }
                 Event::Close { .. } => {}
-                Event::Abandon { .. } | Event::Probe { .. } => panic!("{event:?}"),
+                Event::Abandon { .. } | Event::Probe { .. } | Event::Overdue { .. } => {
+                    panic!("{event:?}")
+                }
             }
         }
     }

@@ -48,6 +48,7 @@ impl<C: Copy> Pool<C> {
         self.routes[index].config = config;
         self.rearm_all(now, self.routes[index].idle.back());
         self.rearm_all(now, self.routes[index].attempts.back());
+        self.watch_all(now, index);
         self.join_trims(index);
         self.trim_now(now);
         self.use_room(now, index);

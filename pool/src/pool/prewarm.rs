@@ -16,8 +16,12 @@ impl<C: Copy> Pool<C> {
     /// Sees to it that a route that lacks idle connections will have them. Whatever may leave it with
     /// too few ends here.
     pub(super) fn keep_warm(&mut self, route: u32) {
-        let Some(pool) = self.routes.at(route) else { return };
-        if pool.warms_at.is_some() || pool.missing() == 0 {
+        let Some(pool) = self.routes.at_mut(route) else { return };
+        if pool.missing() == 0 {
+            pool.gone = 0;
+            return;
+        }
+        if pool.warms_at.is_some() {
             return;
         }
         let lot = u32::try_from(self.random.below(1_000)).expect("three digits");
@@ -35,8 +39,26 @@ impl<C: Copy> Pool<C> {
             if self.room(now, route) != Room::Free {
                 return self.warm_at(now.monotonic + SPREAD, route);
             }
-            self.connect(now, route, OpenCause::Prewarm);
+            let cause = self.warming_cause(route);
+            self.connect(now, route, cause);
         }
+    }
+
+    /// What the next connection is for that is opened to be ready: each that has ended is replaced by
+    /// one.
+    fn warming_cause(&mut self, route: u32) -> OpenCause {
+        let pool = &mut self.routes[route];
+        if pool.gone == 0 {
+            return OpenCause::Prewarm;
+        }
+        pool.gone -= 1;
+        OpenCause::Replace
+    }
+
+    /// A connection of the route has ended.
+    pub(super) fn note_gone(&mut self, route: u32) {
+        let pool = &mut self.routes[route];
+        pool.gone = (pool.gone + 1).min(pool.config.min_idle);
     }
 
     fn warm_at(&mut self, at: Instant, route: u32) {

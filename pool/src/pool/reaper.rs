@@ -94,7 +94,8 @@ impl<C: Copy> Pool<C> {
                 Some(now.monotonic + until.since(now.boot))
             }
             State::Settling { until } | State::Suspect { until, .. } => Some(until),
-            State::Leased { .. } | State::Closing => None,
+            State::Leased { since, .. } => self.overdue_at(index, since),
+            State::Closing => None,
         }
     }
 
@@ -126,7 +127,8 @@ impl<C: Copy> Pool<C> {
                 self.count_release(route, Released::Closed(CloseCause::UnackedBytes));
             }
             State::Suspect { .. } => self.close(now, index, CloseCause::ProbeFailed, How::Reset),
-            State::Leased { .. } | State::Closing => {}
+            State::Leased { .. } => self.tell_overdue(now, index),
+            State::Closing => {}
         }
     }
 

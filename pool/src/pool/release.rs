@@ -71,6 +71,7 @@ impl<C: Copy> Pool<C> {
             slot.verified = self.leaps;
         }
         let group = slot.group;
+        self.unwatch(index);
         self.groups.at_mut(group).leased -= 1;
         self.routes[route].hold.on_end(now.monotonic, since);
         self.stats.lease_hold.record(now.monotonic.since(since));

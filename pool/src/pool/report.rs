@@ -76,6 +76,8 @@ impl<C: Copy> Pool<C> {
             route: pool.id,
             connections: pool.connections,
             limit: pool.config.max_connections,
+            needed: pool.needed(),
+            overdue: pool.overdue,
             waiters: pool.waiting,
             oldest_waiter: oldest.map_or(Duration::ZERO, |arrived| now.monotonic.since(arrived)),
             backoff: pool.backoff.rest(now.monotonic).map_or(Duration::ZERO, |(rest, _)| rest),

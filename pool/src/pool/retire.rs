@@ -76,6 +76,7 @@ impl<C: Copy> Pool<C> {
         let (route, connection, lost) = (slot.route, slot.connection(), slot.lost.is_some());
         self.stats.closed.add(cause);
         self.routes[route].stats.closed += 1;
+        self.note_gone(route);
         let closing_max = (self.config.max_total / CLOSING_DIVISOR).max(1);
         let how = if self.closing < closing_max { how } else { How::Reset };
         if !lost {

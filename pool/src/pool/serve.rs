@@ -181,6 +181,8 @@ impl<C: Copy> Pool<C> {
         let slot = &self.slots[index];
         self.groups.at_mut(slot.group).leased += 1;
         self.routes[slot.route].hold.on_grant(now.monotonic);
+        self.watch(now, index);
+        let slot = &self.slots[index];
         let grant = Grant {
             lease: LeaseId { index, serial: slot.serial, owner: client },
             slot: self.slot_id(index),

@@ -35,6 +35,7 @@ impl<C: Copy> Pool<C> {
             && route.phase == Phase::Running
             && route.gate == Gate::Open
             && slot.epoch == route.epoch
+            && !config.watches_leases()
             && route.connections.total() <= config.max_connections
             && self.connections.total() <= self.config.max_total
             && (config.max_uses == 0 || slot.uses.saturating_add(1) < config.max_uses)

@@ -159,7 +159,7 @@ impl Driver {
                 assert!(!self.naive.waiting.iter().any(older), "barged in");
                 assert_eq!(grant.source, Source::Idle);
                 assert_eq!(self.naive.gate(request.route), Gate::Open, "granted at a closed gate");
-                self.naive.granted(&grant, request.key, request.fresh, Place::Idle);
+                self.naive.granted(self.now, &grant, request.key, request.fresh, Place::Idle);
             }
             Outcome::Waiting(id) => {
                 self.naive.join(Waiting {
@@ -450,6 +450,7 @@ impl Driver {
         self.listen();
         let late = |waits: &Waiting| waits.deadline + 2 * MS <= self.now.monotonic;
         assert!(!self.naive.waiting.iter().any(late), "a deadline has passed unnoticed");
+        assert!(!self.naive.keeps_silent(self.now), "a lease is overdue, and nobody was told");
     }
 
     /// Handles that are double, late, foreign or invented change nothing (rule R).
@@ -566,6 +567,9 @@ impl Driver {
             max_uses: u32::try_from(self.below(5)).expect("few"),
             min_idle: self.place(3).saturating_sub(1),
             reuse: if self.below(2) == 0 { Reuse::Lifo } else { Reuse::Fifo },
+            first_use_timeout: Duration::from_millis(self.below(3) * 300),
+            lease_warn_after: Duration::from_millis(self.below(3) * 1000),
+            lease_max: Duration::from_millis(self.below(3) * 2000),
         }
     }
 

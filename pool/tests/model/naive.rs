@@ -9,6 +9,7 @@ use wharf_pool::{
     SlotId, Source, WaiterId,
 };
 
+use crate::held::Held;
 use crate::turns::Turns;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +33,8 @@ pub(crate) struct Berth {
     pub(crate) lost: bool,
     /// Since when it idles, in boot time.
     pub(crate) since: Option<Instant>,
+    /// Its lease, and what was told of how long that is held.
+    pub(crate) held: Held,
     /// How long it may idle by its peer's word.
     pub(crate) hint: Option<Duration>,
     /// How many had ever waited when the attempt began.
@@ -105,7 +108,14 @@ impl Naive {
     }
 
     /// A grant to `key`: the slot was free for it.
-    pub(crate) fn granted(&mut self, grant: &Grant<u64>, key: KeyId, fresh: bool, from: Place) {
+    pub(crate) fn granted(
+        &mut self,
+        now: Now,
+        grant: &Grant<u64>,
+        key: KeyId,
+        fresh: bool,
+        from: Place,
+    ) {
         let berth = self.berths.get_mut(&grant.slot).expect("a granted slot exists");
         assert_eq!(berth.place, from, "handed out twice: {grant:?}");
         assert!(Self::may_use(berth, key, fresh), "{grant:?} is not for {key:?}");
@@ -114,6 +124,7 @@ impl Naive {
         assert!(grant.source != Source::New || berth.key.is_none(), "new means never leased");
         berth.key = Some(key);
         berth.place = Place::Leased(grant.lease);
+        berth.held = Held::since(now.monotonic);
         berth.since = None;
     }
 
@@ -140,6 +151,7 @@ impl Naive {
                     carried: false,
                     lost: false,
                     since: None,
+                    held: Held::default(),
                     hint: None,
                     before: self.arrivals,
                     asking: self.asking,
@@ -162,7 +174,7 @@ impl Naive {
                 let from = if berth.place == Place::Idle { Place::Idle } else { Place::Free };
                 assert!(from == Place::Free || grant.source == Source::Idle);
                 assert_eq!(self.gate(waits.route), Gate::Open, "granted behind a closed gate");
-                self.granted(&grant, waits.key, waits.fresh, from);
+                self.granted(now, &grant, waits.key, waits.fresh, from);
             }
             Event::Refused { waiter, .. } => {
                 self.leave(waiter, false);
@@ -177,6 +189,14 @@ impl Naive {
                     self.berths.remove(&slot);
                 }
             }
+            Event::Overdue { lease, limit } => {
+                let place = Place::Leased(lease);
+                let berth = self.berths.values_mut().find(|berth| berth.place == place);
+                let berth = berth.expect("what is overdue is held");
+                let route = self.routes.iter().find(|route| route.id == berth.route);
+                let config = route.map(|route| &route.config);
+                berth.held.told(now.monotonic, limit, config);
+            }
             Event::Probe { slot, .. } => {
                 let berth = self.berths.get_mut(&slot).expect("a probe of what exists");
                 assert!(matches!(berth.place, Place::Idle | Place::Free), "{:?}", berth.place);
@@ -184,6 +204,15 @@ impl Naive {
                 berth.since.get_or_insert(now.boot);
             }
         }
+    }
+
+    /// Whether a lease has passed a limit, and nobody was told.
+    pub(crate) fn keeps_silent(&self, now: Now) -> bool {
+        self.routes.iter().any(|route| {
+            let of_route = self.berths.values().filter(|berth| berth.route == route.id);
+            let mut leased = of_route.filter(|berth| matches!(berth.place, Place::Leased(_)));
+            leased.any(|berth| berth.held.is_untold(now.monotonic, &route.config))
+        })
     }
 
     pub(crate) fn gate(&self, route: RouteId) -> Gate {

@@ -160,6 +160,7 @@ impl Planted {
                 Event::Connect { .. }
                 | Event::Abandon { .. }
                 | Event::Close { .. }
+                | Event::Overdue { .. }
                 | Event::Probe { .. } => return Some(event),
             }
         }
