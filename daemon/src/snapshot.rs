@@ -117,6 +117,9 @@ pub struct RouteCounts {
     pub connections_limit: u64,
     /// Connections by state.
     pub connections: RouteConnections,
+    /// Connections that would serve at once all who lease and all who wait, and leave ready what is
+    /// kept so.
+    pub connections_needed: u64,
     /// Connections opened, by cause: demand, prewarm, replace.
     pub opened: Counts,
     /// Leases granted, by source: idle, handoff, new.
@@ -165,6 +168,7 @@ impl RouteCounts {
         absorb_counts(&mut self.leases, &other.leases);
         absorb_counts(&mut self.releases, &other.releases);
         self.connections_limit = self.connections_limit.saturating_add(other.connections_limit);
+        self.connections_needed += other.connections_needed;
         self.closed += other.closed;
         self.lease_failures += other.lease_failures;
         self.connect_failures += other.connect_failures;

@@ -30,6 +30,7 @@ fn waits(micros: &[u64]) -> Distribution {
 fn route(name: &str) -> RouteCounts {
     RouteCounts {
         name: name.to_owned(),
+        connections_needed: 12,
         connections_limit: 256,
         connections: RouteConnections { idle: 3, leased: 2, ..RouteConnections::default() },
         opened: vec![("demand", 6), ("prewarm", 0), ("replace", 0)],

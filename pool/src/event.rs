@@ -2,6 +2,7 @@
 
 use crate::ids::{LeaseId, RouteId, SlotId, WaiterId};
 use crate::lease::{Denial, Grant};
+use crate::time::Duration;
 use crate::token::{CloseCause, ConnectError};
 
 /// Something for the owner of the pool to do or to pass on.
@@ -62,6 +63,8 @@ pub enum Event<C> {
         lease: LeaseId,
         /// Which limit it has passed.
         limit: Overdue,
+        /// For how long it was held when this was said.
+        held: Duration,
     },
 }
 

@@ -29,7 +29,7 @@ fn told(quay: &mut Quay, time: Duration) -> Vec<(LeaseId, Overdue)> {
         quay.now = quay.now + step;
         quay.pool.handle_timeout(quay.now);
         while let Some(event) = quay.pool.poll_event() {
-            let Event::Overdue { lease, limit } = event else { panic!("{event:?}") };
+            let Event::Overdue { lease, limit, .. } = event else { panic!("{event:?}") };
             told.push((lease, limit));
         }
     }
@@ -77,7 +77,7 @@ fn a_turn_that_comes_late_tells_all_at_once_the_shortest_first() {
     quay.pool.handle_timeout(quay.now);
     let limits = std::iter::from_fn(|| quay.pool.poll_event());
     let told: Vec<Event<u32>> = limits.collect();
-    let of = |limit| Event::Overdue { lease, limit };
+    let of = |limit| Event::Overdue { lease, limit, held: 100 * SEC };
     assert_eq!(told, [of(Overdue::FirstUse), of(Overdue::Warn), of(Overdue::Max)]);
 }
 

@@ -368,6 +368,27 @@ pub(super) const KEYS: &[Key] = &[
          the longest.",
     ),
     per_route(
+        "pool.first_use_timeout",
+        millis_or_off(10, DAY),
+        "\"5s\"",
+        "A lease that nothing was sent or received on for so long after it was granted is logged, with \
+         the process that holds it.",
+    ),
+    per_route(
+        "pool.lease_warn_after",
+        millis_or_off(10, DAY),
+        "\"60s\"",
+        "A lease that is held for so long is logged, with the process that holds it, and counted as \
+         overdue until it is given back.",
+    ),
+    per_route(
+        "pool.lease_max",
+        millis_or_off(10, 30 * DAY),
+        "\"off\"",
+        "A lease that is held for so long is taken away: its client is told `lease_revoked`, and the \
+         connection is reset.",
+    ),
+    per_route(
         "pool.share",
         Kind::Choice(&["uid", "uid+group", "any"]),
         "\"uid\"",

@@ -205,6 +205,15 @@ pub struct RouteSettings {
     pub min_idle: usize,
     /// Which idle connection is leased first.
     pub reuse: Reuse,
+    /// A lease that is held for so long and was not used is logged; `None` is never.
+    #[serde(deserialize_with = "decode::duration_or_off")]
+    pub first_use_timeout: Option<Duration>,
+    /// A lease that is held for so long is logged and counted; `None` is never.
+    #[serde(deserialize_with = "decode::duration_or_off")]
+    pub lease_warn_after: Option<Duration>,
+    /// A lease that is held for so long is taken away; `None` is never.
+    #[serde(deserialize_with = "decode::duration_or_off")]
+    pub lease_max: Option<Duration>,
     /// Who may use a connection that another has used.
     pub share: Share,
 }
@@ -225,6 +234,9 @@ impl Default for RouteSettings {
             max_uses: 0,
             min_idle: 0,
             reuse: Reuse::Lifo,
+            first_use_timeout: Some(Duration::from_secs(5)),
+            lease_warn_after: Some(Duration::from_secs(60)),
+            lease_max: None,
             share: Share::Uid,
         }
     }

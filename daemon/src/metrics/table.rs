@@ -125,6 +125,15 @@ pub const TABLE: &[Metric] = &[
             per_route_level(view, sink, |route| level(route.connections_limit));
         },
     ),
+    gauge(
+        "pool_connections_needed",
+        "Connections that would serve at once all who lease and all who wait, and leave ready what \
+         the route keeps so.",
+        &["route"],
+        |view, sink| {
+            per_route_level(view, sink, |route| level(route.connections_needed));
+        },
+    ),
     counter(
         "pool_connections_opened_total",
         "Connections opened, by route and cause.",

@@ -19,6 +19,7 @@ mod sys;
 use std::io;
 use std::time::Duration;
 
+use wharf_pool::Overdue;
 use wharf_pool::time::{Instant, Now};
 use wharf_transport::batch::PacketBatch;
 use wharf_transport::device::tun::Tun;
@@ -464,6 +465,20 @@ fn write_log(notice: &Notice) {
         }
         Notice::LeaseLost { route, pid, token, verdict } => {
             tracing::info!(route, pid, token, verdict, "a connection died under its lease");
+        }
+        Notice::LeaseOverdue { route, pid, uid, held, limit } => {
+            let (held_ms, comm) = (millis(*held), processes::comm(*pid));
+            match limit {
+                Overdue::FirstUse => {
+                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease was never used");
+                }
+                Overdue::Warn => {
+                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease is held for long");
+                }
+                Overdue::Max => {
+                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease was taken away");
+                }
+            }
         }
         Notice::ClientDied { pid, uid, held } => {
             let held_ms = millis(*held);

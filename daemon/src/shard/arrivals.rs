@@ -2,7 +2,7 @@
 
 use wharf_pool::CloseCause;
 use wharf_pool::time::Now;
-use wharf_protocol::Verdict;
+use wharf_protocol::{ErrorToken, Verdict};
 use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::{CloseReason, Event, LeaseFigures, Quiescence};
 
@@ -115,20 +115,30 @@ impl Shard {
             | CloseReason::Aborted
             | CloseReason::ForeignText
             | CloseReason::Lingered => {
-                let token = tokens::reset_token(reason);
-                match self.stack.lease_figures(connection) {
-                    Ok(figures) => {
-                        let verdict = verdict(reason, &figures);
-                        Loss::told(cause, token, verdict, figures.bytes_sent, figures.bytes_acked)
-                    }
-                    Err(_) => Loss::told(cause, token, Verdict::Unknown, 0, 0),
-                }
+                self.loss(connection, reason, cause, tokens::reset_token(reason))
             }
         };
         self.connections.forget(connection);
         self.pool.lost(now, link.slot, loss.cause);
         self.lose(session, loss);
         self.serve(now, session);
+    }
+
+    /// What the client of a leased connection is told that ended for `reason`.
+    pub(super) fn loss(
+        &self,
+        connection: ConnectionId,
+        reason: CloseReason,
+        cause: CloseCause,
+        token: ErrorToken,
+    ) -> Loss {
+        match self.stack.lease_figures(connection) {
+            Ok(figures) => {
+                let verdict = verdict(reason, &figures);
+                Loss::told(cause, token, verdict, figures.bytes_sent, figures.bytes_acked)
+            }
+            Err(_) => Loss::told(cause, token, Verdict::Unknown, 0, 0),
+        }
     }
 }
 

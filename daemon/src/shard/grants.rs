@@ -17,6 +17,9 @@ impl Shard {
             wharf_pool::Event::Refused { waiter, denial } => self.refused(waiter, denial),
             wharf_pool::Event::Close { connection, how, .. } => self.close(now, connection, how),
             wharf_pool::Event::Probe { slot, connection } => self.probe(now, slot, connection),
+            wharf_pool::Event::Overdue { lease, limit, held } => {
+                self.overdue(now, lease, limit, held);
+            }
         }
     }
 

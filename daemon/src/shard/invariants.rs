@@ -38,10 +38,11 @@ impl Shard {
                     assert_eq!(self.pool.slot_of(grip.lease), Some(link.slot));
                     assert!(self.stack.ends(grip.connection).is_ok(), "the stack has it");
                 }
-                LeasePhase::Lost { lease, .. } => {
+                LeasePhase::Lost { lease: Some(lease), .. } => {
                     lost += 1;
                     assert!(self.pool.slot_of(*lease).is_some(), "the pool still knows the lease");
                 }
+                LeasePhase::Lost { lease: None, .. } => {}
                 LeasePhase::Waiting { waiter, early, .. } => {
                     waiting += 1;
                     assert_eq!(self.waiters.get(waiter), Some(&id), "the waiter has its session");

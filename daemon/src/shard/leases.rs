@@ -182,7 +182,7 @@ impl Shard {
     }
 
     /// The pool takes a connection back. A refused release cannot happen: the handle is our own.
-    fn return_to_pool(
+    pub(super) fn return_to_pool(
         &mut self,
         now: Now,
         held: Held,
@@ -201,7 +201,10 @@ impl Shard {
     }
 
     /// Gives back a lease whose connection is gone.
-    fn give_up(&mut self, now: Now, lease: LeaseId, cause: CloseCause) {
+    fn give_up(&mut self, now: Now, lease: Option<LeaseId>, cause: CloseCause) {
+        let Some(lease) = lease else {
+            return;
+        };
         let released = self.pool.release(now, lease, Condition::Spent(cause));
         assert!(released.is_ok(), "a lost lease is still its session's: {released:?}");
     }
@@ -306,7 +309,7 @@ impl Shard {
         let LeasePhase::Held(held) = lease.phase else {
             return;
         };
-        lease.phase = LeasePhase::Lost { lease: held.lease, cause: loss.cause };
+        lease.phase = LeasePhase::Lost { lease: Some(held.lease), cause: loss.cause };
         session.blocked = false;
         let (number, route, pid) = (lease.number, lease.route, session.peer.pid);
         if let Some(reset) = loss.reset {

@@ -26,6 +26,7 @@ mod leases;
 mod notice;
 mod orders;
 mod outbox;
+mod overdue;
 mod pair;
 mod quota;
 mod release;

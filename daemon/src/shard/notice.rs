@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use wharf_pool::Overdue;
 use wharf_pool::time::Duration;
 
 /// Something an operator may want to know.
@@ -46,6 +47,19 @@ pub enum Notice {
         token: &'static str,
         /// What the client was told about its request.
         verdict: &'static str,
+    },
+    /// A lease is held for longer than it should be.
+    LeaseOverdue {
+        /// The route.
+        route: String,
+        /// The holder's process.
+        pid: i32,
+        /// The holder's user.
+        uid: u32,
+        /// How long it has held the lease.
+        held: Duration,
+        /// Which limit it has passed. At the last the lease is taken away.
+        limit: Overdue,
     },
     /// A client went away with a lease in its hand.
     ClientDied {

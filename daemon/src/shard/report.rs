@@ -70,6 +70,7 @@ impl Shard {
         Some(RouteCounts {
             name,
             connections_limit: snapshot.limit as u64,
+            connections_needed: snapshot.needed as u64,
             connections: connections(&snapshot),
             opened: counts(stats.opened.iter()),
             leases: counts(stats.leases.iter()),
@@ -87,7 +88,7 @@ impl Shard {
             oldest_waiter: snapshot.oldest_waiter,
             waiters_queued: stats.waiters_queued,
             waiter_cancel_after_offer: stats.cancels_after_offer,
-            lease_overdue: 0,
+            lease_overdue: snapshot.overdue as u64,
             lease_wait: distribution(WAIT_BOUNDS_US, &stats.lease_wait),
         })
     }

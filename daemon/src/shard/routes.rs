@@ -299,6 +299,9 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
             Reuse::Lifo => wharf_pool::Reuse::Lifo,
             Reuse::Fifo => wharf_pool::Reuse::Fifo,
         },
+        first_use_timeout: settings.first_use_timeout.unwrap_or_default(),
+        lease_warn_after: settings.lease_warn_after.unwrap_or_default(),
+        lease_max: settings.lease_max.unwrap_or_default(),
     }
 }
 

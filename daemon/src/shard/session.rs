@@ -80,8 +80,9 @@ pub(super) enum LeasePhase {
     Waiting { waiter: WaiterId, early: Vec<u8>, early_fin: bool },
     /// The connection is the client's.
     Held(Held),
-    /// The connection is gone and the client was told; it owes a RELEASE.
-    Lost { lease: LeaseId, cause: CloseCause },
+    /// The connection is gone and the client was told; it owes a RELEASE. The pool's lease has ended
+    /// already if it was revoked.
+    Lost { lease: Option<LeaseId>, cause: CloseCause },
 }
 
 /// A lease's hold on a connection.

@@ -53,7 +53,8 @@ impl<C: Copy> Pool<C> {
             slot.overdue |= limit.bit();
             self.routes[route].overdue += usize::from(limit == Overdue::Warn);
             let lease = LeaseId { index, serial, owner };
-            self.events.push_back(Event::Overdue { lease, limit });
+            let held = now.monotonic.since(since);
+            self.events.push_back(Event::Overdue { lease, limit, held });
         }
         self.rearm(now, index);
     }

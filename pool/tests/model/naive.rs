@@ -189,7 +189,7 @@ impl Naive {
                     self.berths.remove(&slot);
                 }
             }
-            Event::Overdue { lease, limit } => {
+            Event::Overdue { lease, limit, .. } => {
                 let place = Place::Leased(lease);
                 let berth = self.berths.values_mut().find(|berth| berth.place == place);
                 let berth = berth.expect("what is overdue is held");

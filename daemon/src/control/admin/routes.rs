@@ -15,6 +15,7 @@ fn route(route: &RouteCounts) -> Value {
     json!({
         "name": route.name,
         "limit": route.connections_limit,
+        "needed": route.connections_needed,
         "total": route.connections.total(),
         "connections": route.connections,
         "connects_elided": route.connects_elided,

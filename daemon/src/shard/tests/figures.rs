@@ -62,6 +62,7 @@ fn every_failure_is_told_to_the_log() {
             Notice::ResolveFailed { .. } => "resolve failed",
             Notice::LeaseLost { .. } => "lease lost",
             Notice::ClientDied { .. } => "client died",
+            Notice::LeaseOverdue { .. } => "lease overdue",
         })
         .collect();
     let expected = [

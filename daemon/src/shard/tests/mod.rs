@@ -11,6 +11,7 @@ mod invariants;
 mod isolation;
 mod odd_peers;
 mod operations;
+mod overdue;
 mod pairs;
 mod patience;
 mod pattern;

@@ -1,0 +1,88 @@
+//! Leases that are held for long: logged with their holder, and taken away at last.
+//!
+//! The pool keeps the time (`first_use_timeout`, `lease_warn_after`, `lease_max`); who holds a lease,
+//! and whether it was used, is known here.
+
+use wharf_pool::time::{Duration, Now};
+use wharf_pool::{CloseCause, Condition, LeaseId, Overdue};
+use wharf_protocol::ErrorToken;
+use wharf_transport::tcp::CloseReason;
+
+use super::release::Totals;
+use super::session::{LeasePhase, Session, SessionId};
+use super::{Notice, Shard};
+
+impl Shard {
+    /// A lease has passed one of its limits.
+    pub(super) fn overdue(&mut self, now: Now, lease: LeaseId, limit: Overdue, held: Duration) {
+        let Some(id) = self.holder(lease) else {
+            return;
+        };
+        match limit {
+            Overdue::FirstUse if self.is_used(id) => {}
+            Overdue::FirstUse | Overdue::Warn => self.complain(id, limit, held),
+            Overdue::Max => {
+                self.complain(id, limit, held);
+                self.revoke(now, id, lease);
+            }
+        }
+    }
+
+    /// The session that holds `lease`, its connection alive or not. Leases become overdue so seldom
+    /// that a look at all sessions costs less than a table of them would.
+    fn holder(&self, lease: LeaseId) -> Option<SessionId> {
+        let holds = |session: &Session| match session.lease.as_ref().map(|lease| &lease.phase) {
+            Some(LeasePhase::Held(held)) => held.lease == lease,
+            Some(LeasePhase::Lost { lease: lost, .. }) => *lost == Some(lease),
+            Some(LeasePhase::Waiting { .. }) | None => false,
+        };
+        self.sessions.iter().find(|(_, session)| holds(session)).map(|(id, _)| id)
+    }
+
+    fn is_used(&self, id: SessionId) -> bool {
+        let lease = self.sessions.get(id).and_then(|session| session.lease.as_ref());
+        lease.is_some_and(|lease| lease.totals != Totals::default())
+    }
+
+    fn complain(&mut self, id: SessionId, limit: Overdue, held: Duration) {
+        let Some(session) = self.sessions.get(id) else {
+            return;
+        };
+        let Some(lease) = &session.lease else {
+            return;
+        };
+        let notice = Notice::LeaseOverdue {
+            route: self.routes.label(lease.route),
+            pid: session.peer.pid,
+            uid: session.peer.uid,
+            held,
+            limit,
+        };
+        self.notice(notice);
+    }
+
+    /// Takes a lease from its holder, who is told and still owes a RELEASE. The pool has the
+    /// connection's room back at once.
+    fn revoke(&mut self, now: Now, id: SessionId, lease: LeaseId) {
+        let spent = Condition::Spent(CloseCause::Revoked);
+        match self.sessions.get(id).and_then(Session::held) {
+            Some(held) => {
+                self.pump_down(now, id);
+                // What we do ourselves proves nothing of what the peer did.
+                let (cause, token) = (CloseCause::Revoked, ErrorToken::LeaseRevoked);
+                let loss = self.loss(held.connection, CloseReason::Aborted, cause, token);
+                self.lose(id, loss);
+                self.return_to_pool(now, held, spent);
+            }
+            None => {
+                let released = self.pool.release(now, lease, spent);
+                assert!(released.is_ok(), "a lost lease is still its session's: {released:?}");
+            }
+        }
+        let lease = self.sessions.get_mut(id).and_then(|session| session.lease.as_mut());
+        if let Some(LeasePhase::Lost { lease, .. }) = lease.map(|lease| &mut lease.phase) {
+            *lease = None;
+        }
+        self.serve(now, id);
+    }
+}
