@@ -40,7 +40,8 @@ impl Shard {
             | Event::PeerClosed
             | Event::Acknowledged
             | Event::Answered
-            | Event::ForeignText => {}
+            | Event::ForeignText
+            | Event::Overdue => {}
         }
     }
 
@@ -65,7 +66,7 @@ impl Shard {
                     self.pool.probed(now, link.slot);
                 }
             }
-            Event::Established | Event::Writable | Event::ForeignText => {}
+            Event::Established | Event::Writable | Event::ForeignText | Event::Overdue => {}
         }
     }
 
@@ -91,7 +92,11 @@ impl Shard {
                 self.serve(now, session);
             }
             Event::Closed(reason) => self.on_lost(now, connection, link, session, reason),
-            Event::Established | Event::Acknowledged | Event::Answered | Event::ForeignText => {}
+            Event::Established
+            | Event::Acknowledged
+            | Event::Answered
+            | Event::ForeignText
+            | Event::Overdue => {}
         }
     }
 

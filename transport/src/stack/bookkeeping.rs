@@ -85,6 +85,7 @@ impl Stack {
         connection: Connection,
     ) -> ConnectionId {
         let state = connection.state();
+        let peer = self.join_peer(owner, tuple.remote());
         let id = self.connections.insert(Entry {
             tuple,
             owner,
@@ -92,6 +93,7 @@ impl Stack {
             standing: Standing::default(),
             body: Body::Live(Box::new(connection)),
         });
+        self.connections.note_record(id.index(), peer);
         self.demux.insert(&tuple, id.index());
         *self.count_of(state) += 1;
         self.touched(id.index());
@@ -274,10 +276,12 @@ impl Stack {
 
     fn free(&mut self, now: Instant, index: u32) {
         self.learn_path(now, index);
+        let peer = self.connections.record_of(index);
         let Some(entry) = self.connections.remove(index) else { return };
         self.demux.remove(&entry.tuple, index);
         self.wheel.cancel(index);
         self.forget_the_gone();
+        self.peers.leave(peer);
         self.discharge(index, &entry);
         *self.count_of(entry.counted) -= 1;
     }

@@ -60,6 +60,7 @@ mod icmp;
 mod link;
 mod listener;
 mod memory;
+mod peers;
 mod ports;
 mod receive;
 mod replies;
@@ -84,9 +85,12 @@ use self::bookkeeping::Entry;
 use self::demux::Demux;
 use self::destinations::Destinations;
 pub use self::errors::{ConnectError, ListenError, NoConnection, ReadError, WriteError};
+use self::link::Link;
 pub use self::listener::ListenerId;
 use self::listener::Listeners;
 use self::memory::Memory;
+use self::peers::Peers;
+pub use self::peers::Silence;
 use self::ports::Ports;
 use self::replies::Replies;
 use self::rest::{Body, Watched};
@@ -131,6 +135,8 @@ pub struct Stack {
     demux: Demux,
     /// What is known of the paths to peers.
     destinations: Destinations,
+    /// When each place that connections were opened to was last heard from.
+    peers: Peers,
     memory: Memory,
     listeners: Listeners,
     time_waits: TimeWaitTable,
@@ -164,6 +170,7 @@ impl Stack {
             connections: Slots::new(),
             demux: Demux::new(secrets.demux),
             destinations: Destinations::new(secrets.demux),
+            peers: Peers::new(secrets.demux),
             memory: Memory::new(config.tcp.buffer_start),
             listeners: Listeners::default(),
             time_waits: TimeWaitTable::new(config.time_wait_max, secrets.demux),
@@ -337,6 +344,11 @@ impl Stack {
             assert!(in_time || is_ready, "{id:?} wants {wanted:?}, armed {armed:?}");
         }
         self.assert_charged();
+        let records = self.connections.iter().map(|(id, _)| self.connections.record_of(id.index()));
+        let filed = records.filter(|record| *record != Link::NONE).count();
+        let (peers, connections) = self.peers.totals();
+        assert_eq!(usize::try_from(connections), Ok(filed), "each is counted where it leads");
+        assert!(peers <= filed, "a peer of nobody");
         let counted: usize = self.states.iter().sum();
         assert_eq!(counted, self.connections.len(), "each connection has one state");
         assert!(self.demux.len() <= self.connections.len(), "a tuple of nobody");

@@ -122,6 +122,9 @@ impl Stack {
         }
         if let Some((connection, stats)) = self.awake(index) {
             connection.handle_segment(now, segment, stats);
+            if connection.heard_at() == now {
+                self.peers.on_segment(now, self.connections.record_of(index));
+            }
             self.touched(index);
         }
     }

@@ -91,6 +91,11 @@ impl Watched {
         self.now = self.now.max(now);
     }
 
+    /// The latest time that the stack was told.
+    pub(super) fn now(&self) -> Instant {
+        self.now
+    }
+
     /// Gives back what a burst of connections has taken.
     fn give_back(&mut self) {
         let needed = self.queue.len().max(QUEUE_MIN);

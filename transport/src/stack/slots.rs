@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use super::link::Link;
+
 /// Names a connection of a stack. A connection that is gone leaves a name that finds nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConnectionId(u64);
@@ -63,6 +65,8 @@ pub(super) struct Slots<T> {
 #[derive(Debug)]
 struct Slot<T> {
     generation: u32,
+    /// Where something else keeps a record of it: room that would be padding.
+    record: Link,
     content: Content<T>,
 }
 
@@ -110,6 +114,7 @@ impl<T> Slots<T> {
         }
         let content = core::mem::replace(&mut slot.content, Content::Vacant { next });
         slot.generation = slot.generation.wrapping_add(1) & ConnectionId::GENERATION_MASK;
+        slot.record = Link::NONE;
         self.vacant = Some(index);
         self.len -= 1;
         match content {
@@ -131,6 +136,18 @@ impl<T> Slots<T> {
         match &mut self.slot_mut(index)?.content {
             Content::Occupied(value) => Some(value),
             Content::Vacant { .. } => None,
+        }
+    }
+
+    /// Where something else keeps a record of what is at `index`; nowhere until it is said.
+    pub(super) fn record_of(&self, index: u32) -> Link {
+        self.slot(index).map_or(Link::NONE, |slot| slot.record)
+    }
+
+    /// Notes where something else keeps a record of what is at `index`, until that is removed.
+    pub(super) fn note_record(&mut self, index: u32, record: Link) {
+        if let Some(slot) = self.slot_mut(index) {
+            slot.record = record;
         }
     }
 
@@ -168,7 +185,7 @@ impl<T> Slots<T> {
         let chunk = (first..=last)
             .map(|index| {
                 let next = (index < last).then_some(index + 1);
-                Slot { generation: 0, content: Content::Vacant { next } }
+                Slot { generation: 0, record: Link::NONE, content: Content::Vacant { next } }
             })
             .collect();
         self.chunks.push(chunk);

@@ -59,6 +59,7 @@ impl Stack {
         if self.connections.len() >= self.config.connections_max {
             return Err(ConnectError::TooManyConnections);
         }
+        self.watched.tell(now);
         let tuple = self.free_tuple(local, remote)?;
         self.stats.active_opens += 1;
         let start = self.start(now, tuple);
@@ -387,7 +388,7 @@ impl Stack {
     }
 
     /// The entry of `id`, if the caller may still look at it.
-    fn entry(&self, id: ConnectionId) -> Result<&Entry, NoConnection> {
+    pub(super) fn entry(&self, id: ConnectionId) -> Result<&Entry, NoConnection> {
         let entry = self.connections.at(id.index()).filter(|_| self.connections.is_alive(id));
         entry.filter(|entry| entry.owner.may_look()).ok_or(NoConnection)
     }

@@ -21,6 +21,9 @@ pub enum Event {
     PeerClosed,
     /// On a reused connection the peer sent text before it saw anything of this lease.
     ForeignText,
+    /// An acknowledgement is overdue: the retransmission timer has expired, once more each time.
+    /// Whether the whole path is silent says [`Stack::silence`](crate::stack::Stack::silence).
+    Overdue,
     /// The connection is at its end; nothing comes after this.
     Closed(CloseReason),
 }
@@ -79,10 +82,11 @@ pub(super) enum Mark {
     Answered,
     PeerClosed,
     ForeignText,
+    Overdue,
 }
 
 /// Every mark with its event, in the order of telling.
-const TELLING: [(Mark, Event); 7] = [
+const TELLING: [(Mark, Event); 8] = [
     (Mark::Established, Event::Established),
     (Mark::Readable, Event::Readable),
     (Mark::Writable, Event::Writable),
@@ -90,6 +94,7 @@ const TELLING: [(Mark, Event); 7] = [
     (Mark::Answered, Event::Answered),
     (Mark::PeerClosed, Event::PeerClosed),
     (Mark::ForeignText, Event::ForeignText),
+    (Mark::Overdue, Event::Overdue),
 ];
 
 /// The events not yet told.
@@ -175,6 +180,6 @@ mod tests {
     #[test]
     fn each_mark_has_its_own_bit() {
         let all = TELLING.iter().fold(0u8, |bits, (mark, _)| bits | Events::bit(*mark));
-        assert_eq!(all.count_ones(), 7);
+        assert_eq!(all.count_ones(), 8);
     }
 }

@@ -1,7 +1,7 @@
 //! What time and the network bring: RFC 9293, section 3.10.8, and ICMP.
 
 use crate::stack::stats::Stats;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::wire::SeqNumber;
 
 use super::connection::Connection;
@@ -91,6 +91,32 @@ impl Connection {
         self.probes += 1;
         self.pending.keepalive = true;
         self.timers.set(Timer::Keepalive, now + keepalive.interval);
+    }
+
+    /// Sends what draws an answer from a peer that is there: the last byte again, or a keepalive
+    /// probe where none was ever sent. Nothing is expected of it.
+    pub fn ask(&mut self) {
+        let open = matches!(self.state(), State::Established | State::CloseWait);
+        if !open || self.snd.fin.is_some() {
+            return;
+        }
+        if self.last_sent_byte().is_some() {
+            self.pending.repeat = true;
+        } else {
+            self.pending.keepalive = true;
+        }
+    }
+
+    /// When a segment of the peer last came; before the first, when the connection began.
+    pub(crate) const fn heard_at(&self) -> Instant {
+        self.heard_at
+    }
+
+    /// How long silence after something was sent has to last before it says more than the loss of
+    /// one segment: RTO without back-off, and three smoothed round trips at least.
+    pub(crate) fn silence_window(&self) -> Duration {
+        let round_trips = self.rtt.srtt().map_or(Duration::ZERO, |srtt| srtt.saturating_mul(3));
+        self.rtt.backed_off(0).max(round_trips)
     }
 
     fn on_user_timeout(&mut self, now: Instant) {

@@ -227,7 +227,8 @@ impl Upstream {
             | Event::Readable
             | Event::Acknowledged
             | Event::Answered
-            | Event::ForeignText => {}
+            | Event::ForeignText
+            | Event::Overdue => {}
         }
     }
 

@@ -273,7 +273,8 @@ impl<'a> World<'a> {
                 | Event::Acknowledged
                 | Event::Answered
                 | Event::PeerClosed
-                | Event::ForeignText => {}
+                | Event::ForeignText
+                | Event::Overdue => {}
             }
         }
         Ok(heard)

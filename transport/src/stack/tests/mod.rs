@@ -5,6 +5,7 @@ mod limits;
 mod listening;
 mod memory;
 mod paths;
+mod peers;
 mod rest;
 mod time_waits;
 

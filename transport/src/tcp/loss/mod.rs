@@ -21,7 +21,7 @@ use crate::wire::SeqNumber;
 
 use super::config::Start;
 use super::connection::Connection;
-use super::event::CloseReason;
+use super::event::{CloseReason, Mark};
 use super::prr::Prr;
 use super::rack::Rack;
 use super::scoreboard::Scoreboard;
@@ -320,6 +320,7 @@ impl Connection {
             return self.reset(now, self.timeout_reason());
         }
         stats.timeouts += 1;
+        self.events.raise(Mark::Overdue);
         self.judge_path_on_timeout(now, stats);
         self.collapse_window(self.recovery.retries == 0);
         self.recovery.retries += 1;
@@ -346,6 +347,7 @@ impl Connection {
             return self.fail(now, self.timeout_reason());
         }
         stats.timeouts += 1;
+        self.events.raise(Mark::Overdue);
         self.recovery.retries += 1;
         self.recovery.stop_timing();
         self.syn_lost = true;

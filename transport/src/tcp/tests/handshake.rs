@@ -91,7 +91,8 @@ fn an_unanswered_syn_gives_up() {
     pair.fates = Box::new(|_, _, _| Fate::Lost);
     pair.run_for(Duration::from_secs(30));
     assert_eq!(pair.sent.len(), 3);
-    assert_eq!(pair.client.events, [Event::Closed(CloseReason::TimedOut)]);
+    let closed = Event::Closed(CloseReason::TimedOut);
+    assert_eq!(pair.client.events, [Event::Overdue, Event::Overdue, closed]);
     assert_eq!(pair.client.stats.attempt_fails, 1);
     assert_eq!(pair.client.connection.poll_timeout(), None);
 }
@@ -213,7 +214,8 @@ fn silence_after_a_soft_unreachable_is_called_that() {
     solo.connection.handle_unreachable(solo.now, false, solo.iss);
     solo.next_timer(Duration::from_secs(1));
     solo.next_timer(Duration::from_secs(2));
-    assert_eq!(solo.events(), [Event::Closed(CloseReason::Unreachable)]);
+    let closed = Event::Closed(CloseReason::Unreachable);
+    assert_eq!(solo.events(), [Event::Overdue, closed]);
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn an_unanswered_segment_ends_the_connection() {
     }
     let sent = solo.next_timer(60 * SECOND);
     assert_eq!(sent[0].header.flags, Flags::RST_ACK);
-    assert_eq!(solo.events(), [Event::Established, Event::Closed(CloseReason::TimedOut)]);
+    let closed = Event::Closed(CloseReason::TimedOut);
+    assert_eq!(solo.events(), [Event::Established, Event::Overdue, closed]);
     assert_eq!(solo.stats.abort_on_timeout, 1);
 }
 
