@@ -7,6 +7,8 @@
 //! `WHARF_MODEL_STEPS=10000000 cargo test --release -p wharf-pool --test model` takes that many
 //! steps instead of what CI takes.
 
+#[path = "model/addresses.rs"]
+mod addresses;
 #[path = "model/driver.rs"]
 mod driver;
 #[path = "model/held.rs"]

@@ -2,8 +2,9 @@
 
 use wharf_pool::time::{Duration, Now};
 use wharf_pool::{
-    Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId, LeaseId,
-    Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId, Source,
+    AddressId, Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId,
+    LeaseId, Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId,
+    Source,
 };
 
 use crate::naive::{Gate, Naive, Place, Route, Waiting};
@@ -33,7 +34,7 @@ impl Reached {
     pub(crate) fn check(&self) {
         use CloseCause as C;
         let own = [C::IdleTimeout, C::MaxLifetime, C::MaxUses, C::Evicted, C::LimitLowered];
-        let peers = [C::LearnedIdle, C::KeepaliveHint];
+        let peers = [C::LearnedIdle, C::KeepaliveHint, C::DnsRemoved];
         let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::PeerFin, C::Shutdown];
         for cause in own.into_iter().chain(peers).chain(later) {
             assert!(self.closed.contains(&cause), "no run closed by {cause}");
@@ -100,7 +101,8 @@ impl Driver {
             64..70 => self.cancel(),
             70..74 => self.lose(),
             74..80 => self.settle_or_probe(),
-            80..84 => self.transport_done(),
+            80..83 => self.transport_done(),
+            83 => self.change_addresses(),
             84..90 => self.pass_time(),
             90..93 => self.idle_out(),
             93 => self.operate(),
@@ -529,6 +531,20 @@ impl Driver {
         }
     }
 
+    /// An address is removed from a route's, or is there again.
+    fn change_addresses(&mut self) {
+        let (place, drawn) = (self.place(self.naive.routes.len()), self.below(3));
+        let (route, address) = (self.naive.routes[place].id, AddressId(1 + self.below(2)));
+        self.trace.push(format!("   {address:?} of {route:?}: {drawn}"));
+        if drawn == 0 {
+            self.naive.removed.remove(&(route, address));
+            self.pool.restore_address(route, address);
+        } else {
+            self.naive.remove_address(route, address);
+            self.pool.remove_address(self.now, route, address);
+        }
+    }
+
     fn replace_route(&mut self) {
         let place = self.place(self.naive.routes.len());
         let gone = self.naive.routes.remove(place).id;
@@ -583,6 +599,7 @@ impl Driver {
     fn hear_all(&mut self) {
         self.hear_all_but_idle();
         self.naive.rest(self.now);
+        self.naive.forget_addresses();
     }
 
     fn hear_all_but_idle(&mut self) {

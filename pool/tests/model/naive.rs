@@ -1,12 +1,12 @@
 //! What anybody would write down about a pool who only listens: lists, and no cleverness.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_pool::stats::StateCounts;
 use wharf_pool::time::{Duration, Instant, Now};
 use wharf_pool::{
-    AddressId, ClientId, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig, RouteConfig, RouteId,
-    SlotId, Source, WaiterId,
+    AddressId, ClientId, CloseCause, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig,
+    RouteConfig, RouteId, SlotId, Source, WaiterId,
 };
 
 use crate::held::Held;
@@ -83,6 +83,8 @@ pub(crate) struct Naive {
     pub(crate) routes: Vec<Route>,
     /// Ages of idle connections that were closed by a peer, and its address.
     pub(crate) fins: Vec<(AddressId, Duration)>,
+    /// Addresses that a route has no more, while connections lead there.
+    pub(crate) removed: BTreeSet<(RouteId, AddressId)>,
     /// How many have ever waited.
     pub(crate) arrivals: u64,
     /// The number of one who is asking now, and waits.
@@ -116,6 +118,7 @@ impl Naive {
         fresh: bool,
         from: Place,
     ) {
+        assert!(!self.is_astray(grant.slot), "{grant:?} leads to no address of its route");
         let berth = self.berths.get_mut(&grant.slot).expect("a granted slot exists");
         assert_eq!(berth.place, from, "handed out twice: {grant:?}");
         assert!(Self::may_use(berth, key, fresh), "{grant:?} is not for {key:?}");
@@ -181,6 +184,8 @@ impl Naive {
             }
             Event::Close { slot, how, cause, .. } => {
                 self.check_patience(now, slot, cause);
+                let is_astray = self.is_astray(slot);
+                assert!(is_astray || cause != CloseCause::DnsRemoved, "its address is there");
                 let berth = self.berths.get_mut(&slot).expect("a close of what exists");
                 assert_ne!(berth.place, Place::Closing, "closed twice");
                 assert_ne!(berth.place, Place::Connecting, "closed before it was opened");
@@ -274,6 +279,7 @@ impl Naive {
             u64::try_from(total.live()).expect("few"),
             "opened less closed is what is there"
         );
+        self.check_addresses();
         assert_eq!(pool.waiters(), self.waiting.len());
         let limits = pool.limits();
         assert!(over || total.total() <= limits.max_total, "more than max_total");
