@@ -280,7 +280,8 @@ pub(super) const KEYS: &[Key] = &[
         "\"30s\"",
         Reload,
         "How often the names of upstreams are resolved again. A failed resolution keeps the old \
-         addresses.",
+         addresses; connections to an address that an answer leaves out are closed, the leased \
+         ones at release.",
     ),
     per_route(
         "pool.max_per_route",

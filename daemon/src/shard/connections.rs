@@ -8,6 +8,7 @@ use wharf_pool::time::{Duration, Instant};
 use wharf_pool::{AddressId, RouteId, SlotId};
 use wharf_transport::stack::ConnectionId;
 
+use super::population::Population;
 use super::session::SessionId;
 
 /// Whose hands a connection is in.
@@ -41,20 +42,26 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// The number by which the pool knows where the connection leads: a hash of the address, so that
-    /// nobody has to remember all addresses there ever were. Two that share a number would share
-    /// what is learned of either.
+    /// The number by which the pool knows where the connection leads.
     pub(super) fn address(&self) -> AddressId {
-        let mut hasher = DefaultHasher::new();
-        self.peer.hash(&mut hasher);
-        AddressId(hasher.finish())
+        address_id(self.peer)
     }
+}
+
+/// The number by which the pool knows an address: a hash, so that nobody has to remember all addresses
+/// there ever were. Two that share a number would share what is learned of either.
+pub(super) fn address_id(address: SocketAddr) -> AddressId {
+    let mut hasher = DefaultHasher::new();
+    address.hash(&mut hasher);
+    AddressId(hasher.finish())
 }
 
 /// All connections that the shard answers for.
 #[derive(Debug, Default)]
 pub(super) struct Connections {
     links: HashMap<ConnectionId, Link>,
+    /// Where those lead that are not being closed.
+    population: Population,
 }
 
 impl Connections {
@@ -78,6 +85,7 @@ impl Connections {
             uses: 0,
         };
         self.links.insert(connection, link);
+        self.population.join(route, peer);
     }
 
     /// What is known of `connection`.
@@ -93,7 +101,7 @@ impl Connections {
         self.hand_over(now, connection, Role::Pooled);
     }
 
-    /// `connection` changes hands.
+    /// `connection` changes hands, and is still in use.
     pub(super) fn hand_over(&mut self, now: Instant, connection: ConnectionId, role: Role) {
         if let Some(link) = self.links.get_mut(&connection) {
             link.role = role;
@@ -104,6 +112,19 @@ impl Connections {
         }
     }
 
+    /// `connection` is nobody's any more: it is being closed.
+    pub(super) fn let_go(&mut self, now: Instant, connection: ConnectionId) {
+        if let Some(link) = self.get(connection).filter(|link| link.role != Role::Closing) {
+            self.population.leave(link.route, link.peer);
+            self.hand_over(now, connection, Role::Closing);
+        }
+    }
+
+    /// How many connections each route has to each address.
+    pub(super) const fn population(&self) -> &Population {
+        &self.population
+    }
+
     /// Every connection.
     pub(super) fn iter(&self) -> impl Iterator<Item = (ConnectionId, Link)> {
         self.links.iter().map(|(connection, link)| (*connection, *link))
@@ -111,6 +132,10 @@ impl Connections {
 
     /// Forgets `connection`: it is gone, or nothing of it is wanted any more.
     pub(super) fn forget(&mut self, connection: ConnectionId) -> Option<Link> {
-        self.links.remove(&connection)
+        let link = self.links.remove(&connection)?;
+        if link.role != Role::Closing {
+            self.population.leave(link.route, link.peer);
+        }
+        Some(link)
     }
 }

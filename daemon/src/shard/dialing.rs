@@ -1,32 +1,26 @@
-//! Connection attempts: a slot of the pool becomes addresses, an address becomes a handshake.
+//! Connection attempts: a slot of the pool becomes addresses, an address becomes a handshake. RFC 8305,
+//! section 5 (POOL.md, rule C).
 //!
-//! Every address of a name is tried before the attempt has failed (POOL.md, rule C); the time for
-//! all of them is the pool's.
+//! Handshakes to the addresses of a name begin one after the other, the next at once when one fails.
+//! The first that completes is the connection; the others are given up, which is no failure. When all
+//! have failed the attempt has; the time for all of them is the pool's.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 use wharf_pool::time::Now;
 use wharf_pool::{ConnectError, ConnectFailure, RouteId, SlotId};
 use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::CloseReason;
 
-use super::attempts::Attempt;
-use super::routes::Lookup;
-use super::{Event, Notice, Shard, instant, tokens};
+use super::attempts::{Attempt, DELAY, RACERS_MAX, Racer, Setback, Witness};
+use super::preference::{Candidate, in_order};
+use super::{Notice, Shard, instant, tokens};
 
 impl Shard {
     /// The pool wants a connection.
     pub(super) fn dial(&mut self, now: Now, slot: SlotId, route: RouteId) {
         self.attempts.begin(now.monotonic, slot, route);
-        let (addresses, ask) = match self.routes.look_up(now.monotonic, route) {
-            Lookup::Known { addresses, refresh } => (Some(addresses), refresh),
-            Lookup::Unknown { ask } => (None, ask),
-        };
-        if ask && let Some(host) = self.routes.name_of(route) {
-            let host = host.to_owned();
-            self.events.push_back(Event::Resolve { route, host });
-        }
-        if let Some(addresses) = addresses {
+        if let Some(addresses) = self.look_up(now, route) {
             self.dial_addresses(now, slot, addresses);
         }
     }
@@ -38,37 +32,11 @@ impl Shard {
         };
         let timeout = self.routes.get(attempt.route).map(|route| route.settings.connect_timeout);
         if timeout.is_some_and(|timeout| now.monotonic.since(attempt.since) >= timeout) {
-            self.note_failure(now, &attempt, ConnectError::ConnectionTimeout);
+            // The one that had most time to answer.
+            let address = attempt.racers.first().map(|racer| racer.address);
+            self.note_failure(now, &attempt, address, ConnectError::ConnectionTimeout);
         }
-        if let Some(connection) = attempt.connection {
-            self.connections.forget(connection);
-            // It may have ended by itself in this very turn.
-            let _gone = self.stack.abort(instant(now), connection);
-        }
-    }
-
-    /// The resolver has answered for `route`.
-    pub(super) fn take_answer(
-        &mut self,
-        now: Now,
-        route: RouteId,
-        answer: Result<Vec<IpAddr>, String>,
-    ) {
-        let answer = match answer {
-            Ok(addresses) if addresses.is_empty() => Err("the name has no address".to_owned()),
-            answer => answer,
-        };
-        let failure = answer.as_ref().err().cloned();
-        self.routes.answered(now.monotonic, route, answer.ok());
-        if let Some(cause) = failure {
-            let route = self.routes.label(route);
-            self.notice(Notice::ResolveFailed { route, cause });
-        }
-        self.dial_known(now, route);
-        for slot in self.attempts.unresolved(route) {
-            let failure = ConnectFailure { error: ConnectError::DnsError, hard: true };
-            self.dial_failed(now, slot, failure);
-        }
+        self.call_off(now, &attempt.racers);
     }
 
     /// Begins what waits for the addresses of `route`, if they are known now.
@@ -81,36 +49,76 @@ impl Shard {
         }
     }
 
-    fn dial_addresses(&mut self, now: Now, slot: SlotId, addresses: Vec<SocketAddr>) {
-        if let Some(attempt) = self.attempts.get_mut(slot) {
-            attempt.left = Some(addresses.into());
+    /// Goes on with attempts of which no address has answered or failed for a while.
+    pub(super) fn dial_due(&mut self, now: Now) {
+        while let Some(slot) = self.attempts.pop_due(now.monotonic) {
             self.dial_next(now, slot);
         }
     }
 
-    /// Begins a handshake with the next address that the stack accepts.
+    /// The addresses of `route` are these and no others any more: what is under way to others is
+    /// given up. An attempt of which nothing is left begins anew.
+    pub(super) fn redirect(&mut self, now: Now, route: RouteId, addresses: &[SocketAddr]) {
+        for slot in self.attempts.resolved(route) {
+            let Some(attempt) = self.attempts.get_mut(slot) else { continue };
+            let (stay, leave): (Vec<Racer>, _) =
+                attempt.racers.iter().partition(|racer| addresses.contains(&racer.address));
+            attempt.racers = stay;
+            let left = attempt.left.get_or_insert_default();
+            left.retain(|address| addresses.contains(address));
+            let is_over = left.is_empty() && attempt.racers.is_empty();
+            self.call_off(now, &leave);
+            if is_over {
+                self.dial_addresses(now, slot, addresses.to_vec());
+            } else if !leave.is_empty() {
+                self.dial_next(now, slot);
+            }
+        }
+    }
+
+    fn dial_addresses(&mut self, now: Now, slot: SlotId, addresses: Vec<SocketAddr>) {
+        let population = self.connections.population();
+        if let Some(attempt) = self.attempts.get_mut(slot) {
+            let candidate = |address| {
+                let population = population.of(attempt.route, address);
+                Candidate { address, population, has_failed: false }
+            };
+            attempt.left = Some(in_order(addresses.into_iter().map(candidate).collect()).into());
+            self.dial_next(now, slot);
+        }
+    }
+
+    /// Begins a handshake with the next address that the stack accepts. Without one the attempt has
+    /// failed as soon as no handshake is under way.
     fn dial_next(&mut self, now: Now, slot: SlotId) {
-        loop {
-            let Some(attempt) = self.attempts.get_mut(slot) else {
+        while let Some(attempt) = self.attempts.get_mut(slot) {
+            // One that fails makes room.
+            if attempt.racers.len() == RACERS_MAX {
+                return;
+            }
+            let left = attempt.left.get_or_insert_default();
+            let Some(address) = left.pop_front() else {
+                if attempt.racers.is_empty() {
+                    self.dial_failed(now, slot, ConnectError::DestinationIpUnroutable);
+                }
                 return;
             };
-            let next = attempt.left.as_mut().and_then(std::collections::VecDeque::pop_front);
-            let Some(address) = next else {
-                let unroutable =
-                    ConnectFailure { error: ConnectError::DestinationIpUnroutable, hard: true };
-                let failure = attempt.failure.unwrap_or(unroutable);
-                self.dial_failed(now, slot, failure);
-                return;
-            };
-            attempt.address = Some(address);
+            let is_last = left.is_empty();
             match self.stack.connect(instant(now), address) {
                 Ok(connection) => {
-                    attempt.connection = Some(connection);
+                    attempt.racers.push(Racer { connection, address });
                     let route = attempt.route;
                     self.connections.open(now.monotonic, connection, slot, route, address);
+                    if !is_last {
+                        self.attempts.wake(slot, now.monotonic + DELAY);
+                    }
                     return;
                 }
-                Err(error) => attempt.failure = Some(tokens::connect_error(error)),
+                Err(error) => attempt.note(Setback {
+                    witness: Witness::Ourselves,
+                    address,
+                    failure: tokens::connect_error(error),
+                }),
             }
         }
     }
@@ -126,8 +134,10 @@ impl Shard {
             return;
         };
         if let Some(attempt) = self.attempts.get_mut(link.slot) {
-            attempt.connection = None;
-            attempt.failure = Some(tokens::handshake_failure(reason));
+            let failure = tokens::handshake_failure(reason);
+            let witness = Witness::of(failure.error);
+            attempt.drop_out(connection);
+            attempt.note(Setback { witness, address: link.peer, failure });
             self.dial_next(now, link.slot);
         }
     }
@@ -137,7 +147,10 @@ impl Shard {
         let Some(link) = self.connections.get(connection) else {
             return;
         };
-        self.attempts.end(link.slot);
+        if let Some(mut attempt) = self.attempts.end(link.slot) {
+            attempt.drop_out(connection);
+            self.call_off(now, &attempt.racers);
+        }
         self.connections.opened(now.monotonic, connection);
         if !self.pool.opened_at(now, link.slot, connection, link.address()) {
             self.connections.forget(connection);
@@ -145,25 +158,45 @@ impl Shard {
         }
     }
 
-    fn dial_failed(&mut self, now: Now, slot: SlotId, failure: ConnectFailure) {
+    /// Ends handshakes that nobody waits for any more.
+    fn call_off(&mut self, now: Now, racers: &[Racer]) {
+        for racer in racers {
+            self.connections.forget(racer.connection);
+            // It may have ended by itself in this very turn.
+            let _gone = self.stack.abort(instant(now), racer.connection);
+        }
+    }
+
+    /// The attempt in `slot` has failed, for its most telling reason; with `otherwise` if nothing was
+    /// tried.
+    pub(super) fn dial_failed(&mut self, now: Now, slot: SlotId, otherwise: ConnectError) {
         let Some(attempt) = self.attempts.end(slot) else {
             return;
         };
-        self.note_failure(now, &attempt, failure.error);
+        let failure = ConnectFailure { error: otherwise, hard: true };
+        let failure = attempt.setback.map_or(failure, |setback| setback.failure);
+        let address = attempt.setback.map(|setback| setback.address);
+        self.note_failure(now, &attempt, address, failure.error);
         self.pool.open_failed(now, slot, failure);
     }
 
     /// Why an attempt came to nothing, for the log and for those who are refused because of it.
-    fn note_failure(&mut self, now: Now, attempt: &Attempt, error: ConnectError) {
+    fn note_failure(
+        &mut self,
+        now: Now,
+        attempt: &Attempt,
+        address: Option<SocketAddr>,
+        error: ConnectError,
+    ) {
         let token = error.token();
-        let cause = match attempt.address {
+        let cause = match address {
             Some(address) => format!("{address}: {token}"),
             None => format!("no address: {token}"),
         };
         self.routes.note_failure(attempt.route, cause);
         self.notice(Notice::ConnectFailed {
             route: self.routes.label(attempt.route),
-            address: attempt.address,
+            address,
             token,
             after: now.monotonic.since(attempt.since),
         });

@@ -4,7 +4,6 @@ use wharf_pool::time::Now;
 use wharf_pool::{CloseCause, How, SlotId};
 use wharf_transport::stack::ConnectionId;
 
-use super::connections::Role;
 use super::{Shard, instant};
 
 impl Shard {
@@ -28,7 +27,7 @@ impl Shard {
         // It may have ended by itself in this very turn; then there is nothing left to end.
         match how {
             How::Orderly => {
-                self.connections.hand_over(now.monotonic, connection, Role::Closing);
+                self.connections.let_go(now.monotonic, connection);
                 let _gone = self.stack.close(instant(now), connection);
             }
             How::Reset => {

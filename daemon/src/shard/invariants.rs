@@ -64,8 +64,13 @@ impl Shard {
         let idle = states.idle + states.settling + states.suspect;
         assert_eq!(self.links(|role| role == Role::Pooled), idle, "{states:?}");
         assert_eq!(self.links(|role| role == Role::Closing), self.pool.closing());
-        let opening = self.links(|role| role == Role::Opening);
-        assert!(opening <= states.connecting, "an attempt has one handshake at most");
+        let mut racers = 0;
+        for (slot, racer) in self.attempts.racers() {
+            racers += 1;
+            let link = self.connections.get(racer.connection).expect("a handshake under way");
+            assert_eq!((link.slot, link.peer), (slot, racer.address), "{link:?}");
+        }
+        assert_eq!(self.links(|role| role == Role::Opening), racers, "handshakes of no attempt");
         let stats = self.pool.stats();
         let there = states.total() - states.connecting;
         let there = u64::try_from(there).expect("64 bits");

@@ -11,6 +11,7 @@
 //! Invariants: a leased connection belongs to exactly one session; a session has at most one lease;
 //! every waiter of the pool has a session; every connection of the stack has a slot of the pool.
 
+mod alarms;
 mod arrivals;
 mod asking;
 mod attempts;
@@ -28,10 +29,13 @@ mod orders;
 mod outbox;
 mod overdue;
 mod pair;
+mod population;
+mod preference;
 mod quota;
 mod release;
 mod report;
 mod requests;
+mod resolving;
 mod routes;
 mod session;
 mod sessions;
@@ -151,6 +155,8 @@ impl Shard {
         self.stack.handle_timeout(instant(now));
         self.pool.handle_timeout(now);
         self.settle(now);
+        self.dial_due(now);
+        self.ask_due(now);
         self.expire_sessions(now);
         self.settle(now);
     }
@@ -162,8 +168,10 @@ impl Shard {
         // Without a session nobody is waited for, and a deadline that has passed must not come back
         // for ever.
         let draining = self.draining.filter(|_| self.sessions.len() > 0);
-        [stack, self.pool.poll_timeout(), self.sessions.poll_timeout(), draining]
+        let own = [self.attempts.poll_timeout(), self.routes.poll_timeout(), draining];
+        [stack, self.pool.poll_timeout(), self.sessions.poll_timeout()]
             .into_iter()
+            .chain(own)
             .flatten()
             .min()
     }
@@ -208,7 +216,7 @@ impl Shard {
             match change {
                 Some(limits) => {
                     self.pool.configure_route(now, route, limits);
-                    self.dial_known(now, route);
+                    self.take_addresses(now, route);
                 }
                 None => self.pool.remove_route(now, route),
             }

@@ -11,12 +11,17 @@ use wharf_pool::time::{Duration, Instant};
 use wharf_pool::{RouteConfig, RouteId};
 use wharf_protocol::{ErrorToken, Target};
 
+use super::alarms::Alarms;
 use super::denied::Denied;
 use super::keys::Domain;
 use super::session::Peer;
 use crate::config::origin::{Host, Origin};
 use crate::config::pattern::RouteTable;
 use crate::config::{Reuse, Route, RouteSettings, Share};
+
+/// Questions that are on their way, at most, before one more is asked for a route to which nothing
+/// connects: a quarter of what the resolver's queue holds.
+const ASKED_MAX: usize = 64;
 
 /// What is known of a route's addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +37,13 @@ enum Addresses {
         /// A question is on its way.
         asked: bool,
     },
+}
+
+impl Addresses {
+    /// Whether a question is on its way.
+    const fn is_asked(&self) -> bool {
+        matches!(self, Self::Named { asked: true, .. })
+    }
 }
 
 /// A route of the pool, and the rule it came from.
@@ -63,6 +75,10 @@ pub(super) struct Routes {
     upstreams: HashMap<RouteId, Upstream>,
     limit: usize,
     refresh: Duration,
+    /// When names are asked for again although nothing connects.
+    refreshes: Alarms<RouteId>,
+    /// Questions that were not answered yet.
+    asked: usize,
 }
 
 /// What a client's target turned out to be.
@@ -84,6 +100,8 @@ impl Routes {
             upstreams: HashMap::new(),
             limit,
             refresh,
+            refreshes: Alarms::default(),
+            asked: 0,
         }
     }
 
@@ -191,6 +209,7 @@ impl Routes {
             Addresses::Named { due, asked, .. } => {
                 let ask = !*asked && now >= *due;
                 *asked |= ask;
+                self.asked += usize::from(ask);
                 ask
             }
         };
@@ -217,14 +236,42 @@ impl Routes {
         }
     }
 
-    /// An answer came for `route`. A failed one keeps the old addresses (rule D) and may be asked
-    /// again at once.
+    /// A route whose name is to be asked for again. Marks the question as asked. A route that is not
+    /// `is_used` is not asked for before something connects.
+    pub(super) fn poll_refresh(
+        &mut self,
+        now: Instant,
+        is_used: impl Fn(RouteId) -> bool,
+    ) -> Option<RouteId> {
+        while self.asked < ASKED_MAX {
+            let route = self.refreshes.pop(now)?;
+            let addresses = self.upstreams.get_mut(&route).map(|upstream| &mut upstream.addresses);
+            if let Some(Addresses::Named { asked, .. }) = addresses
+                && !*asked
+                && is_used(route)
+            {
+                *asked = true;
+                self.asked += 1;
+                return Some(route);
+            }
+        }
+        None
+    }
+
+    /// When [`Routes::poll_refresh`] is due next.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.refreshes.next().filter(|_| self.asked < ASKED_MAX)
+    }
+
+    /// An answer came for `route`. A failed one keeps the old addresses (rule D) and is asked for
+    /// again when something connects, or else after the same time.
     pub(super) fn answered(&mut self, now: Instant, route: RouteId, answer: Option<Vec<IpAddr>>) {
         let Some(upstream) = self.upstreams.get_mut(&route) else {
             return;
         };
         if let Addresses::Named { known, due, asked } = &mut upstream.addresses {
-            *asked = false;
+            self.asked -= usize::from(core::mem::take(asked));
+            self.refreshes.set(route, now + self.refresh);
             if let Some(addresses) = answer {
                 *known = addresses;
                 *due = now + self.refresh;
@@ -252,10 +299,12 @@ impl Routes {
             upstream.label = rule.label();
             upstream.settings = rule.settings.clone();
             if let Some(addresses) = fixed_addresses(&upstream.origin, rule) {
+                self.asked -= usize::from(upstream.addresses.is_asked());
                 upstream.addresses = Addresses::Fixed(addresses);
             } else if matches!(upstream.addresses, Addresses::Fixed(_)) {
                 upstream.addresses =
                     Addresses::Named { known: Vec::new(), due: Instant::ORIGIN, asked: false };
+                self.refreshes.set(*route, Instant::ORIGIN);
             }
             changes.push((*route, Some(route_config(&rule.settings))));
         }
@@ -264,6 +313,8 @@ impl Routes {
                 && let Some(gone) = self.upstreams.remove(route)
             {
                 self.by_origin.remove(&gone.origin);
+                self.refreshes.clear(*route);
+                self.asked -= usize::from(gone.addresses.is_asked());
             }
         }
         changes

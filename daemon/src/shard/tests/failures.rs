@@ -319,8 +319,8 @@ fn a_name_is_resolved_again_and_a_failure_keeps_the_old_addresses() {
             a < 1 LEASED new
             pool: leased 1
         wait 31s
-        b > HELLO; 1 LEASE route=named
             asks named.test
+        b > HELLO; 1 LEASE route=named
             u2 opens
             b < WELCOME
             b < 1 LEASED new

@@ -1,8 +1,10 @@
 //! The whole of a shard, without a socket and without a clock: scripted clients on one side, a
 //! stack that plays the upstreams on the other. [`transcript`] explains the notation.
 
+mod addresses;
 mod client;
 mod crossings;
+mod eyeballs;
 mod failures;
 mod figures;
 mod flow;

@@ -25,7 +25,7 @@
 //! | `u1 > "text"; FIN; RST` | the first connection that an upstream accepted says something |
 //! | `u1 stops reading`, `u1 reads again` | |
 //! | `upstream restarts`, `stops listening`, `listens` | |
-//! | `10.0.0.2 is silent` | it answers nothing |
+//! | `10.0.0.2 is silent`, `refuses` | it answers nothing, or with resets |
 //! | `up is held`, `is cut`, `flows`, `loses 2` | packets to the upstreams; `down`: from them |
 //! | `resolver NAME ADDRESS ..`, `resolver NAME fails` | |
 //! | `wait 1s`, `sleep 1h` | time passes; the host sleeps |
@@ -159,6 +159,9 @@ impl World {
             "shutdown" => self.shard.handle_shutdown(self.now),
             address if rest == "is silent" => {
                 self.upstream.silent.push(address.parse().expect("an address"));
+            }
+            address if rest == "refuses" => {
+                self.upstream.refusing.push(address.parse().expect("an address"));
             }
             accepted if is_accepted(accepted) => self.order_accepted(accepted, rest),
             client => self.order_client(client, rest),

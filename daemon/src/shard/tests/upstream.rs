@@ -17,6 +17,12 @@ pub(super) const ADDRESSES: [IpAddr; 3] = [
     IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 3)),
 ];
 
+/// Where they are besides.
+pub(super) const ADDRESSES_V6: [IpAddr; 2] = [
+    IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 2)),
+];
+
 /// The port on which they listen.
 pub(super) const PORT: u16 = 80;
 
@@ -37,13 +43,23 @@ pub(super) struct Accepted {
     pub(super) heard_fin: bool,
 }
 
+/// Where a packet goes: IPv4 says it at 16, RFC 791, section 3.1; IPv6 at 24, RFC 8200, section 3.
+fn destination(packet: &[u8]) -> Option<IpAddr> {
+    if packet.first()? >> 4 == 4 {
+        let octets: [u8; 4] = packet.get(16..20)?.try_into().ok()?;
+        return Some(octets.into());
+    }
+    let octets: [u8; 16] = packet.get(24..40)?.try_into().ok()?;
+    Some(octets.into())
+}
+
 /// All upstreams.
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) stack: Stack,
     config: Config,
     restarts: u8,
-    listener: Option<ListenerId>,
+    listeners: Vec<ListenerId>,
     /// In the order in which they were accepted.
     pub(super) accepted: Vec<Accepted>,
     /// Addresses at which nobody answers.
@@ -56,7 +72,7 @@ pub(super) struct Upstream {
 impl Upstream {
     pub(super) fn new(tcp: tcp::Config) -> Self {
         let config = Config {
-            addresses: ADDRESSES.to_vec(),
+            addresses: ADDRESSES.into_iter().chain(ADDRESSES_V6).collect(),
             mtu: 1500,
             port_range: 10_000..=65_535,
             connections_max: 4096,
@@ -69,7 +85,7 @@ impl Upstream {
             stack,
             config,
             restarts: 0,
-            listener: None,
+            listeners: Vec::new(),
             accepted: Vec::new(),
             silent: Vec::new(),
             refusing: Vec::new(),
@@ -87,28 +103,27 @@ impl Upstream {
         for accepted in &mut self.accepted {
             accepted.is_over = true;
         }
-        self.listener = None;
+        self.listeners.clear();
         self.listen();
     }
 
     pub(super) fn listen(&mut self) {
-        let everywhere = SocketAddr::from(([0, 0, 0, 0], PORT));
-        self.listener = Some(self.stack.listen(everywhere, 1024).expect("a free port"));
+        for everywhere in ["0.0.0.0", "::"] {
+            let everywhere = SocketAddr::new(everywhere.parse().expect("an address"), PORT);
+            self.listeners.push(self.stack.listen(everywhere, 1024).expect("a free port"));
+        }
     }
 
     /// From now on a SYN is answered by a reset.
     pub(super) fn stop_listening(&mut self, now: Instant) {
-        if let Some(listener) = self.listener.take() {
+        for listener in self.listeners.drain(..) {
             self.stack.close_listener(now, listener);
         }
     }
 
     pub(super) fn handle_packet(&mut self, now: Instant, packet: &[u8]) {
-        // IPv4: the destination is at 16. RFC 791, section 3.1.
-        let destination: Option<[u8; 4]> =
-            packet.get(16..20).and_then(|octets| octets.try_into().ok());
-        let is_among =
-            |places: &[IpAddr]| destination.is_some_and(|octets| places.contains(&octets.into()));
+        let destination = destination(packet);
+        let is_among = |places: &[IpAddr]| destination.is_some_and(|to| places.contains(&to));
         if is_among(&self.refusing) {
             self.closed_door.handle_packet(now, packet);
         } else if !is_among(&self.silent) {

@@ -27,6 +27,8 @@ const TURNS_MAX: usize = 100_000;
 #[derive(Debug)]
 pub(super) struct Setting {
     pub(super) config: Config,
+    /// Where the shard is.
+    pub(super) addresses: Vec<IpAddr>,
     /// TCP of the upstreams.
     pub(super) upstream: tcp::Config,
     /// TCP of the shard.
@@ -47,6 +49,7 @@ impl Default for Setting {
         ];
         Self {
             config: Config { routes, ..Config::default() },
+            addresses: vec![IpAddr::from([10, 213, 0, 2])],
             upstream: tcp::Config::default(),
             tcp: tcp::Config::default(),
             delay: Duration::ZERO,
@@ -93,7 +96,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(setting: Setting) -> Self {
         let stack = wharf_transport::stack::Config {
-            addresses: vec![IpAddr::from([10, 213, 0, 2])],
+            addresses: setting.addresses,
             mtu: 1500,
             port_range: setting.config.transport.port_range.clone(),
             connections_max: setting.config.transport.connections_max,
