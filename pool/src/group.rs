@@ -17,7 +17,7 @@ use crate::waiters::OfKey;
 #[derive(Debug)]
 pub(crate) struct Group {
     route: u32,
-    key: KeyId,
+    pub(crate) key: KeyId,
     /// Idle connections that carried bytes.
     pub(crate) used: List<ByKey>,
     /// Idle connections that were leased and never carried a byte.

@@ -64,6 +64,24 @@ impl Histogram {
         self.sum_nanos = self.sum_nanos.saturating_add(nanos(value));
     }
 
+    /// Counts many values, in nanoseconds.
+    pub(crate) fn record_all(&mut self, values: impl Iterator<Item = u64>) {
+        let first = nanos(self.bounds[0]);
+        for value in values {
+            if value <= first {
+                self.counts[0] += 1;
+                self.sum_nanos = self.sum_nanos.saturating_add(value);
+            } else {
+                self.record(Duration::from_nanos(value));
+            }
+        }
+    }
+
+    /// Counts so many values of zero.
+    pub(crate) const fn record_zeros(&mut self, times: u64) {
+        self.counts[0] += times;
+    }
+
     /// The upper bounds of all buckets but the last.
     #[must_use]
     pub const fn bounds(&self) -> &'static [Duration; 8] {

@@ -8,13 +8,16 @@
 use crate::time::{Duration, Instant};
 
 /// How much of itself the median moves with one lease.
-const STEP: u32 = 16;
+const STEP: u64 = 16;
+
+/// Nanoseconds that it moves at least.
+const STEP_MIN: u64 = 1_000;
 
 /// Holds of one route.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct Hold {
-    /// Of leases that have ended, once one has.
-    median: Option<Duration>,
+    /// Of leases that have ended, once one has, in nanoseconds.
+    median: Option<u64>,
     /// How many leases are held.
     held: u32,
     /// The sum of the moments since when, in nanoseconds.
@@ -32,14 +35,25 @@ impl Hold {
     pub(crate) fn on_end(&mut self, now: Instant, since: Instant) {
         self.held -= 1;
         self.since -= u128::from(since.as_nanos());
-        let held = now.since(since);
+        self.learn(now.as_nanos().saturating_sub(since.as_nanos()));
+    }
+
+    /// A lease that was held since `since` is another now, which began at `now`.
+    pub(crate) fn on_move(&mut self, since: Instant, now: Instant) {
+        self.since += u128::from(now.as_nanos());
+        self.since -= u128::from(since.as_nanos());
+    }
+
+    /// A lease was held for so many nanoseconds.
+    #[inline]
+    pub(crate) fn learn(&mut self, held: u64) {
         let median = self.median.map_or(held, |median| {
             // At least a little, or it would never leave zero.
-            let step = (median / STEP).max(Duration::from_micros(1));
-            match median.cmp(&held) {
-                core::cmp::Ordering::Less => (median + step).min(held),
-                core::cmp::Ordering::Equal => median,
-                core::cmp::Ordering::Greater => median.saturating_sub(step).max(held),
+            let step = (median / STEP).max(STEP_MIN);
+            if median < held {
+                (median + step).min(held)
+            } else {
+                median.saturating_sub(step).max(held)
             }
         });
         self.median = Some(median);
@@ -48,7 +62,7 @@ impl Hold {
     /// How long a lease is held: the median, or the mean age of those that are held if that is more.
     /// Nothing before one has ended.
     pub(crate) fn estimate(&self, now: Instant) -> Option<Duration> {
-        Some(self.median?.max(self.age(now)?))
+        Some(Duration::from_nanos(self.median?).max(self.age(now)?))
     }
 
     /// The same, or how long a lease is held at least if none has ended yet.
@@ -73,14 +87,14 @@ mod tests {
     }
 
     /// The estimate after leases that were held for so long, one after the other.
-    fn after(holds_ms: impl IntoIterator<Item = u64>) -> u128 {
+    fn after(holds_ms: impl IntoIterator<Item = u64>) -> u64 {
         let (mut hold, mut now) = (Hold::default(), 0);
         for ms in holds_ms {
             hold.on_grant(at(now));
             hold.on_end(at(now + ms), at(now));
             now += ms;
         }
-        hold.median.expect("leases have ended").as_millis()
+        hold.median.expect("leases have ended") / 1_000_000
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What passes between the pool and one who leases: the request, its outcome, the release.
 
 use crate::ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
-use crate::time::{Duration, Instant};
+use crate::time::{Duration, Instant, nanos};
 use crate::token::{CloseCause, ConnectError, Refusal, Source};
 
 /// What a client asks for.
@@ -80,6 +80,60 @@ pub struct Grant<C> {
     pub idle: Duration,
     /// Leases that used it before this one; with none it never carried a byte.
     pub uses: u32,
+}
+
+/// A grant in half the room, for one that is passed on by value: times are plain nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Brief {
+    pub(crate) lease: LeaseId,
+    /// Of the slot.
+    pub(crate) generation: u32,
+    pub(crate) uses: u32,
+    pub(crate) waited: u64,
+    pub(crate) age: u64,
+    pub(crate) idle: u64,
+    pub(crate) source: Source,
+}
+
+impl Brief {
+    /// Of what was never granted.
+    pub(crate) const NONE: Self = Self {
+        lease: LeaseId { index: 0, serial: 0, owner: ClientId(0) },
+        generation: 0,
+        uses: 0,
+        waited: 0,
+        age: 0,
+        idle: 0,
+        source: Source::New,
+    };
+
+    /// The whole grant of a connection that is known otherwise.
+    pub(crate) const fn grant(&self) -> Grant<()> {
+        Grant {
+            lease: self.lease,
+            slot: SlotId { index: self.lease.index, generation: self.generation },
+            connection: (),
+            source: self.source,
+            waited: Duration::from_nanos(self.waited),
+            age: Duration::from_nanos(self.age),
+            idle: Duration::from_nanos(self.idle),
+            uses: self.uses,
+        }
+    }
+}
+
+impl<C> From<&Grant<C>> for Brief {
+    fn from(grant: &Grant<C>) -> Self {
+        Self {
+            lease: grant.lease,
+            generation: grant.slot.generation,
+            uses: grant.uses,
+            waited: nanos(grant.waited),
+            age: nanos(grant.age),
+            idle: nanos(grant.idle),
+            source: grant.source,
+        }
+    }
 }
 
 /// In what condition a connection comes back.

@@ -62,6 +62,8 @@ use crate::token::{Refusal, Source};
 use crate::waiters::{Deadline, OfClient, OfKey, Progress, Waiter};
 use crate::wheel::Wheel;
 
+pub(crate) use self::takeover::{Held, Kept};
+
 /// A pool of connections by route.
 ///
 /// `C` names a connection to its owner. See the [crate's documentation](crate) for an example.

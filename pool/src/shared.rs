@@ -11,9 +11,10 @@
 //! A connection that the pool closes is dropped when the lock is free again: for that moment there
 //! may be one more of them than the limit, for each thread.
 //!
-//! The clock is [`std::time::Instant`], which stands still while the host sleeps: rule T of the
-//! pool (suspect connections) never applies. This is the one file of the crate that reads a clock.
+//! The clock is [`std::time::Instant`], with the processor's counter between looks at it. It stands
+//! still while the host sleeps: rule T of the pool (suspect connections) never applies.
 
+mod clock;
 mod guard;
 mod timer;
 mod untold;
@@ -27,6 +28,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 use parking_lot::{Mutex, MutexGuard};
 
+use self::clock::{Clock, Seen};
 pub use self::guard::{Attempt, Lease};
 use self::timer::Timer;
 use self::untold::Untold;
@@ -34,7 +36,7 @@ pub use self::waiting::Leasing;
 use self::waiting::{Seat, Wake};
 use crate::event::Event;
 use crate::ids::{ClientId, KeyId, RouteId, SlotId, WaiterId};
-use crate::lease::{Condition, Denial, Grant, Outcome, Released, Request};
+use crate::lease::{Brief, Condition, Denial, Grant, Outcome, Released, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::pool::Pool;
 use crate::stats::StateCounts;
@@ -69,19 +71,6 @@ pub struct Terms {
     pub key: KeyId,
     /// Wants a connection that was never used.
     pub fresh: bool,
-}
-
-/// Whose a connection is, once it was leased.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Domain {
-    route: RouteId,
-    key: KeyId,
-}
-
-impl Terms {
-    const fn domain(&self) -> Domain {
-        Domain { route: self.route, key: self.key }
-    }
 }
 
 impl From<RouteId> for Terms {
@@ -123,22 +112,35 @@ pub struct SharedPool<T> {
 struct Inner<T> {
     state: Mutex<State<T>>,
     connector: Box<dyn Connect<T>>,
-    start: std::time::Instant,
+    clock: Clock,
     timer: Arc<Timer>,
 }
 
 /// What the lock protects.
 struct State<T> {
     pool: Pool<()>,
-    untold: Untold,
+    untold: Untold<T>,
     /// Connections that nobody holds, by the index of their slot.
-    moored: Vec<Option<T>>,
+    moored: Vec<Option<Box<Boat<T>>>>,
     /// Those who wait.
     seats: HashMap<WaiterId, Seat<T>, FixedState>,
     /// When the thread looks next by itself.
     alarm: Instant,
-    /// The latest time that anybody came with.
-    latest: Now,
+    seen: Seen,
+}
+
+/// A connection, and how it came to its present or last holder. It stays in its box from its opening
+/// to its end, so that it goes from hand to hand as a pointer, however large it is.
+#[derive(Debug)]
+struct Boat<T> {
+    connection: T,
+    brief: Brief,
+}
+
+impl<T> Boat<T> {
+    const fn new(connection: T) -> Self {
+        Self { connection, brief: Brief::NONE }
+    }
 }
 
 /// The lock, and what time it is.
@@ -148,7 +150,7 @@ type Entered<'pool, T> = (MutexGuard<'pool, State<T>>, Now);
 struct Effects<T> {
     attempts: Vec<(SlotId, RouteId)>,
     wakes: Vec<Wake>,
-    dropped: Vec<T>,
+    dropped: Vec<Box<Boat<T>>>,
 }
 
 impl<T: Send + 'static> SharedPool<T> {
@@ -163,6 +165,7 @@ impl<T: Send + 'static> SharedPool<T> {
         connector: impl Connect<T> + 'static,
     ) -> io::Result<Self> {
         let timer = Arc::new(Timer::default());
+        let (clock, seen) = Clock::new();
         let inner = Arc::new(Inner {
             state: Mutex::new(State {
                 pool: Pool::new(config, seed),
@@ -170,10 +173,10 @@ impl<T: Send + 'static> SharedPool<T> {
                 moored: Vec::new(),
                 seats: HashMap::with_hasher(FixedState::with_seed(seed)),
                 alarm: Instant::ORIGIN,
-                latest: Now::default(),
+                seen,
             }),
             connector: Box::new(connector),
-            start: read_clock(),
+            clock,
             timer: Arc::clone(&timer),
         });
         let watched: Weak<Inner<T>> = Arc::downgrade(&inner);
@@ -187,6 +190,7 @@ impl<T: Send + 'static> SharedPool<T> {
     /// # Errors
     ///
     /// Why there is none.
+    #[inline(always)]
     pub fn lease(&self, terms: impl Into<Terms>, timeout: Duration) -> Result<Lease<T>, Denial> {
         let terms = terms.into();
         self.inner.lease_blocking(terms, timeout)
@@ -277,20 +281,12 @@ impl<T> SharedPool<T> {
 }
 
 impl<T> Inner<T> {
-    fn now(&self) -> Now {
-        Now::awake_for(self.start.elapsed())
-    }
-
-    /// Takes the lock; says what time it is. The clock is read before, so that others wait less, and
-    /// who is overtaken on the way has the other's time.
-    #[inline]
+    /// Takes the lock; says what time it is.
+    #[inline(always)]
     fn enter(&self) -> Entered<'_, T> {
-        let read = self.now();
+        let reading = self.clock.read();
         let mut state = self.state.lock();
-        if state.latest.monotonic < read.monotonic {
-            state.latest = read;
-        }
-        let now = state.latest;
+        let now = self.clock.time(&mut state.seen, reading);
         (state, now)
     }
 
@@ -342,19 +338,32 @@ impl<T> Inner<T> {
         }
     }
 
-    fn release(
+    #[inline(always)]
+    fn release(self: &Arc<Self>, boat: Box<Boat<T>>, condition: Condition) -> Released {
+        let (mut entered, now) = self.enter();
+        let mut boat = boat;
+        if condition == Condition::Reusable {
+            let State { pool, untold, .. } = &mut *entered;
+            match untold.put_off(pool, now, boat) {
+                Ok(()) => return Released::Kept,
+                Err(refused) => boat = refused,
+            }
+        }
+        self.release_told((entered, now), boat, condition)
+    }
+
+    /// Releases a lease in the ordinary way.
+    #[inline(never)]
+    fn release_told(
         self: &Arc<Self>,
-        (grant, domain): (&Grant<()>, Domain),
-        connection: T,
+        (mut state, now): Entered<'_, T>,
+        boat: Box<Boat<T>>,
         condition: Condition,
     ) -> Released {
-        let (mut state, now) = self.enter();
-        state.moor(grant.slot, connection);
-        if condition == Condition::Reusable && state.put_off(now, grant, domain) {
-            return Released::Kept;
-        }
+        let lease = boat.brief.lease;
         state.tell_releases();
-        let released = state.pool.release(now, grant.lease, condition);
+        state.moor(lease.index, boat);
+        let released = state.pool.release(now, lease, condition);
         self.finish(state, now);
         released.expect("a lease is released by its only holder, once")
     }
@@ -375,7 +384,7 @@ impl<T: Send + 'static> Inner<T> {
         let attempts = core::mem::take(&mut effects.attempts);
         self.carry_out(effects);
         attempts.into_iter().for_each(|(slot, route)| self.connect_apart(slot, route));
-        alarm.since(self.now().monotonic)
+        alarm.since(now.monotonic)
     }
 
     /// Begins an attempt on a thread of its own: a connector that takes its time must not hold up
@@ -405,8 +414,8 @@ impl<T> State<T> {
                 // Its attempt learns of it when it ends.
                 Event::Abandon { .. } => {}
                 Event::Granted { waiter, grant } => {
-                    let connection = self.cast_off(grant.slot);
-                    effects.wakes.extend(self.seat(waiter, Ok((grant, connection))));
+                    let boat = self.lend(&grant);
+                    effects.wakes.extend(self.seat(waiter, Ok(boat)));
                 }
                 Event::Refused { waiter, denial } => {
                     effects.wakes.extend(self.seat(waiter, Err(denial)));
@@ -434,24 +443,27 @@ impl<T> State<T> {
         seat.wake.take()
     }
 
-    fn moor(&mut self, slot: SlotId, connection: T) {
+    /// Puts a connection where nobody holds it: in the place of its slot.
+    fn moor(&mut self, slot: u32, boat: Box<Boat<T>>) {
         let index = place(slot);
         if self.moored.len() <= index {
             self.moored.resize_with(index + 1, || None);
         }
-        self.moored[index] = Some(connection);
+        self.moored[index] = Some(boat);
     }
 
-    fn cast_off(&mut self, slot: SlotId) -> T {
-        self.moored[place(slot)].take().expect("a connection that nobody holds is moored")
+    /// Takes a connection that is granted.
+    fn lend(&mut self, grant: &Grant<()>) -> Box<Boat<T>> {
+        let mut boat = self.cast_off(grant.slot);
+        boat.brief = Brief::from(grant);
+        boat
+    }
+
+    fn cast_off(&mut self, slot: SlotId) -> Box<Boat<T>> {
+        self.moored[place(slot.index)].take().expect("a connection that nobody holds is moored")
     }
 }
 
-fn place(slot: SlotId) -> usize {
-    usize::try_from(slot.index).expect("an index fits")
-}
-
-#[expect(clippy::disallowed_methods, reason = "the shared pool is told the time by nobody else")]
-fn read_clock() -> std::time::Instant {
-    std::time::Instant::now()
+fn place(slot: u32) -> usize {
+    usize::try_from(slot).expect("an index fits")
 }

@@ -161,9 +161,9 @@ impl<C: Copy> Slot<C> {
         Some(Instant::from_nanos(self.opened.as_nanos().saturating_add(lifetime - shaved)))
     }
 
-    /// Whether its timer is armed, and fires no later than one that is armed for `at`.
-    pub(crate) fn fires_by(&self, at: Instant) -> bool {
-        self.timer.fires_by(at)
+    /// Its timer is armed, and fires no later than one that is armed for any moment after this one.
+    pub(crate) const fn fires_after(&self) -> Instant {
+        self.timer.fires_after()
     }
 }
 

@@ -40,7 +40,12 @@ impl<T: Token, const N: usize> Counts<T, N> {
 
     /// Counts `value` once more.
     pub(crate) fn add(&mut self, value: T) {
-        self.values[value.index()] += 1;
+        self.add_all(value, 1);
+    }
+
+    /// Counts `value` so many times more.
+    pub(crate) fn add_all(&mut self, value: T, times: u64) {
+        self.values[value.index()] += times;
     }
 }
 

@@ -58,9 +58,10 @@ impl Default for Timer {
 }
 
 impl Timer {
-    /// Whether it is armed, and fires no later than one that is armed for `at`.
-    pub(crate) fn fires_by(&self, at: Instant) -> bool {
-        self.tick() <= ceil(at)
+    /// It fires no later than one that is armed for any moment after this one; no moment is after
+    /// this one while it is not armed.
+    pub(crate) const fn fires_after(&self) -> Instant {
+        Instant::from_nanos(self.tick().saturating_sub(1).saturating_mul(1 << TICK_SHIFT))
     }
 }
 

@@ -92,6 +92,37 @@ fn a_connection_given_back_is_leased_again() {
     assert_eq!((second.number, second.grant().source, second.grant().uses), (0, Source::Idle, 1));
 }
 
+/// More connections than releases are put off, taken over in turns of several lengths.
+#[test]
+fn the_last_given_back_is_the_first_to_go_and_all_is_counted() {
+    let (pool, route, _) = pool_of(capped(12));
+    let mut leased: Vec<_> = (0..12).map(|_| pool.lease(route, LONG).expect("room")).collect();
+    let (mut free, mut turns) = (Vec::new(), 0);
+    for length in (1..=12).chain((1..=12).rev()).chain([1; 5]) {
+        for _ in 0..length {
+            let lease = leased.remove((7 * turns) % leased.len());
+            free.push(lease.number);
+            assert_eq!(lease.reusable(), Released::Kept);
+            turns += 1;
+        }
+        for _ in 0..length {
+            let lease = pool.lease(route, LONG).expect("one is idle");
+            assert_eq!(Some(lease.number), free.pop());
+            assert_eq!(lease.grant().source, Source::Idle);
+            leased.push(lease);
+        }
+        if length % 3 == 0 {
+            let stats = pool.inspect(|pool| pool.route_stats(route).expect("it is there").clone());
+            let turns = u64::try_from(turns).expect("few");
+            assert_eq!((stats.releases.total(), stats.leases.of(Source::Idle)), (turns, turns));
+            assert_eq!(stats.lease_wait.count(), turns + 12);
+            assert_eq!(pool.inspect(|pool| pool.stats().lease_hold.count()), turns);
+        }
+    }
+    let uses: u32 = leased.iter().map(|lease| lease.grant().uses).sum();
+    assert_eq!(usize::try_from(uses), Ok(turns));
+}
+
 #[test]
 fn a_lease_dropped_without_a_word_is_closed() {
     let (pool, route, afloat) = pool_of(capped(1));

@@ -1,6 +1,7 @@
 //! What is given to whom: every path that frees a connection ends in [`Pool::offer`], every path that
 //! frees room in [`Pool::use_room`]. No waiter is forgotten (rules H, B, N).
 
+use super::takeover::next_serial;
 use super::{ClientId, Event, Instant, NIL, Now, Phase, Pool, Progress, Source, State};
 use crate::blocked::BlockedRoute;
 use crate::ids::{KeyId, LeaseId};
@@ -173,7 +174,7 @@ impl<C: Copy> Pool<C> {
         asked: Instant,
         source: Source,
     ) -> Grant<C> {
-        self.serial = self.serial.wrapping_add(1).max(1);
+        self.serial = next_serial(self.serial);
         let slot = &mut self.slots[index];
         slot.serial = self.serial;
         let idle_since = slot.state.idle_since().unwrap_or(now.boot);

@@ -5,7 +5,7 @@ use core::fmt;
 use core::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use super::{Condition, Domain, Grant, Inner, Released, RouteId, SlotId};
+use super::{Boat, Condition, Grant, Inner, Released, RouteId, SlotId};
 use crate::event::ConnectFailure;
 use crate::token::{CloseCause, ConnectError};
 
@@ -31,14 +31,15 @@ impl<T> Attempt<T> {
     /// It has succeeded. If nobody wants the connection any more, it is dropped.
     pub fn opened(mut self, connection: T) {
         self.ended = true;
+        let boat = Box::new(Boat::new(connection));
         let (mut state, now) = self.inner.enter();
         state.tell_releases();
         // It lies in its place before the pool may give it away.
         if !state.pool.is_connecting(self.slot) {
             drop(state);
-            return drop(connection);
+            return drop(boat);
         }
-        state.moor(self.slot, connection);
+        state.moor(self.slot.index, boat);
         assert!(state.pool.opened(now, self.slot, ()), "an attempt under way is taken");
         self.inner.finish(state, now);
     }
@@ -73,40 +74,39 @@ impl<T> fmt::Debug for Attempt<T> {
 /// it is.
 pub struct Lease<T> {
     inner: Arc<Inner<T>>,
-    grant: Grant<()>,
-    domain: Domain,
     /// Nothing only while it is being given back.
-    connection: Option<T>,
+    boat: Option<Box<Boat<T>>>,
 }
 
 impl<T> Lease<T> {
-    pub(super) const fn new(
-        inner: Arc<Inner<T>>,
-        grant: Grant<()>,
-        domain: Domain,
-        connection: T,
-    ) -> Self {
-        Self { inner, grant, domain, connection: Some(connection) }
+    #[inline(always)]
+    pub(super) const fn new(inner: Arc<Inner<T>>, boat: Box<Boat<T>>) -> Self {
+        Self { inner, boat: Some(boat) }
     }
 
     /// How the lease came about.
     #[must_use]
-    pub const fn grant(&self) -> &Grant<()> {
-        &self.grant
+    pub fn grant(&self) -> Grant<()> {
+        self.boat().brief.grant()
+    }
+
+    #[inline(always)]
+    fn boat(&self) -> &Boat<T> {
+        self.boat.as_ref().expect("a lease holds its connection")
     }
 
     /// Gives the connection back for others to use.
-    #[inline]
+    #[inline(always)]
     pub fn reusable(self) -> Released {
         self.release(Condition::Reusable)
     }
 
     /// Gives the connection back in this condition. There is nobody to say that it has settled, so
     /// [`Condition::Settling`] closes it after its time.
-    #[inline]
+    #[inline(always)]
     pub fn release(mut self, condition: Condition) -> Released {
-        let connection = self.connection.take().expect("a lease holds its connection");
-        self.inner.release((&self.grant, self.domain), connection, condition)
+        let boat = self.boat.take().expect("a lease holds its connection");
+        self.inner.release(boat, condition)
     }
 }
 
@@ -114,21 +114,20 @@ impl<T> Deref for Lease<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.connection.as_ref().expect("a lease holds its connection")
+        &self.boat().connection
     }
 }
 
 impl<T> DerefMut for Lease<T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.connection.as_mut().expect("a lease holds its connection")
+        &mut self.boat.as_mut().expect("a lease holds its connection").connection
     }
 }
 
 impl<T> Drop for Lease<T> {
     fn drop(&mut self) {
-        if let Some(connection) = self.connection.take() {
-            let spent = Condition::Spent(CloseCause::ClientDiscard);
-            self.inner.release((&self.grant, self.domain), connection, spent);
+        if let Some(boat) = self.boat.take() {
+            self.inner.release(boat, Condition::Spent(CloseCause::ClientDiscard));
         }
     }
 }
@@ -136,8 +135,8 @@ impl<T> Drop for Lease<T> {
 impl<T: fmt::Debug> fmt::Debug for Lease<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lease")
-            .field("lease", &self.grant.lease)
-            .field("connection", &self.connection)
+            .field("lease", &self.boat().brief.lease)
+            .field("connection", &self.boat().connection)
             .finish_non_exhaustive()
     }
 }

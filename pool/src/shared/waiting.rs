@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use parking_lot::Condvar;
 
-use super::{Condition, Denial, Duration, Entered, Grant, Inner, Lease, Outcome, Terms, WaiterId};
+use super::{
+    Boat, Condition, Denial, Duration, Entered, Inner, Lease, Outcome, State, Terms, WaiterId,
+};
 
 /// What became of one who waits.
-pub(super) type Told<T> = Result<(Grant<()>, T), Denial>;
+pub(super) type Told<T> = Result<Box<Boat<T>>, Denial>;
 
 /// The place of one who waits.
 pub(super) struct Seat<T> {
@@ -39,19 +41,29 @@ impl Wake {
 }
 
 impl<T> Inner<T> {
+    #[inline(always)]
     pub(super) fn lease_blocking(
         self: &Arc<Self>,
         terms: Terms,
         timeout: Duration,
     ) -> Result<Lease<T>, Denial> {
-        let entered = match self.take_over(terms) {
-            Ok(lease) => return Ok(lease),
-            Err(entered) => entered,
-        };
+        match self.take_over(terms) {
+            Ok(lease) => Ok(lease),
+            Err(entered) => self.wait_blocking(entered, terms, timeout),
+        }
+    }
+
+    #[inline(never)]
+    fn wait_blocking(
+        self: &Arc<Self>,
+        entered: Entered<'_, T>,
+        terms: Terms,
+        timeout: Duration,
+    ) -> Result<Lease<T>, Denial> {
         let mut bell = None;
         let wake = || Wake::Thread(Arc::clone(bell.insert(Arc::new(Condvar::new()))));
         let waiter = match self.ask(entered, terms, timeout, wake) {
-            Asked::Told(told) => return self.settle(terms, told),
+            Asked::Told(told) => return self.settle(told),
             Asked::Waiting(waiter) => waiter,
         };
         let bell = bell.expect("one who waits has left a bell");
@@ -61,22 +73,23 @@ impl<T> Inner<T> {
             if let Some(told) = seat.outcome.take() {
                 state.seats.remove(&waiter);
                 drop(state);
-                return self.settle(terms, told);
+                return self.settle(told);
             }
             bell.wait(&mut state);
         }
     }
 
     /// Leases what was given back a moment ago, before the pool was told; or else keeps the lock.
-    #[inline]
+    #[inline(always)]
     fn take_over(self: &Arc<Self>, terms: Terms) -> Result<Lease<T>, Entered<'_, T>> {
-        let (mut state, now) = self.enter();
-        match state.take_over(now, terms) {
-            Some((grant, connection)) => {
-                drop(state);
-                Ok(Lease::new(Arc::clone(self), grant, terms.domain(), connection))
+        let (mut entered, now) = self.enter();
+        let State { pool, untold, .. } = &mut *entered;
+        match untold.take_over(pool, now, terms) {
+            Some(boat) => {
+                drop(entered);
+                Ok(Lease::new(Arc::clone(self), boat))
             }
-            None => Err((state, now)),
+            None => Err((entered, now)),
         }
     }
 
@@ -92,7 +105,7 @@ impl<T> Inner<T> {
         state.tell_releases();
         let asked = match state.pool.lease(now, request) {
             Outcome::Granted(grant) => {
-                let told = Ok((grant, state.cast_off(grant.slot)));
+                let told = Ok(state.lend(&grant));
                 // What is idle no more makes nothing due sooner.
                 if !state.pool.has_events() {
                     return Asked::Told(told);
@@ -109,9 +122,8 @@ impl<T> Inner<T> {
         asked
     }
 
-    fn settle(self: &Arc<Self>, terms: Terms, told: Told<T>) -> Result<Lease<T>, Denial> {
-        let (grant, connection) = told?;
-        Ok(Lease::new(Arc::clone(self), grant, terms.domain(), connection))
+    fn settle(self: &Arc<Self>, told: Told<T>) -> Result<Lease<T>, Denial> {
+        Ok(Lease::new(Arc::clone(self), told?))
     }
 
     /// Gives up a seat. What was already given to it goes on to the next, unused.
@@ -120,9 +132,10 @@ impl<T> Inner<T> {
         let Some(seat) = state.seats.remove(&waiter) else { return };
         state.tell_releases();
         match seat.outcome {
-            Some(Ok((grant, connection))) => {
-                state.moor(grant.slot, connection);
-                let released = state.pool.release(now, grant.lease, Condition::Unused);
+            Some(Ok(boat)) => {
+                let lease = boat.brief.lease;
+                state.moor(lease.index, boat);
+                let released = state.pool.release(now, lease, Condition::Unused);
                 released.expect("a lease that nobody else has seen is held");
             }
             Some(Err(_)) => {}
@@ -227,7 +240,7 @@ impl<T> Future for Leasing<T> {
             match inner.ask(entered, *terms, *timeout, wake) {
                 Asked::Told(told) => {
                     *stage = Stage::Done;
-                    return Poll::Ready(inner.settle(*terms, told));
+                    return Poll::Ready(inner.settle(told));
                 }
                 Asked::Waiting(waiter) => *stage = Stage::Waiting(waiter),
             }
@@ -236,7 +249,7 @@ impl<T> Future for Leasing<T> {
         match self.look(waiter, context) {
             Some(told) => {
                 self.stage = Stage::Done;
-                Poll::Ready(self.inner.settle(self.terms, told))
+                Poll::Ready(self.inner.settle(told))
             }
             None => Poll::Pending,
         }
