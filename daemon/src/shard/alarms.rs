@@ -37,9 +37,24 @@ impl<K: Copy + Ord> Alarms<K> {
         self.queue.first().map(|(at, _)| *at)
     }
 
+    /// When that of `key` is, if it has one.
+    pub(super) fn at(&self, key: K) -> Option<Instant> {
+        self.by_key.get(&key).copied()
+    }
+
+    /// How many are set.
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Takes out one that is due.
     pub(super) fn pop(&mut self, now: Instant) -> Option<K> {
         self.next().filter(|at| *at <= now)?;
+        self.pop_first()
+    }
+
+    /// Takes out the next, due or not.
+    pub(super) fn pop_first(&mut self) -> Option<K> {
         let (_, key) = self.queue.pop_first()?;
         self.by_key.remove(&key);
         Some(key)
@@ -62,6 +77,10 @@ mod tests {
         alarms.clear("gone");
         alarms.clear("never set");
         assert_eq!((alarms.next(), alarms.pop(after(4))), (Some(after(5)), None));
+        assert_eq!(
+            (alarms.at("moved"), alarms.at("gone"), alarms.len()),
+            (Some(after(5)), None, 2)
+        );
         assert_eq!([alarms.pop(after(9)), alarms.pop(after(9))], [Some("moved"), Some("last")]);
         assert_eq!((alarms.next(), alarms.pop(after(99))), (None, None));
     }

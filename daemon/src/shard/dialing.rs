@@ -35,6 +35,7 @@ impl Shard {
             // The one that had most time to answer.
             let address = attempt.racers.first().map(|racer| racer.address);
             self.note_failure(now, &attempt, address, ConnectError::ConnectionTimeout);
+            self.shun_silent(now, &attempt.racers);
         }
         self.call_off(now, &attempt.racers);
     }
@@ -81,7 +82,8 @@ impl Shard {
         if let Some(attempt) = self.attempts.get_mut(slot) {
             let candidate = |address| {
                 let population = population.of(attempt.route, address);
-                Candidate { address, population, has_failed: false }
+                let has_failed = self.shunned.contains(now.monotonic, address);
+                Candidate { address, population, has_failed }
             };
             attempt.left = Some(in_order(addresses.into_iter().map(candidate).collect()).into());
             self.dial_next(now, slot);
@@ -136,6 +138,7 @@ impl Shard {
         if let Some(attempt) = self.attempts.get_mut(link.slot) {
             let failure = tokens::handshake_failure(reason);
             let witness = Witness::of(failure.error);
+            self.shunned.shun(now.monotonic, link.peer);
             attempt.drop_out(connection);
             attempt.note(Setback { witness, address: link.peer, failure });
             self.dial_next(now, link.slot);
@@ -149,12 +152,24 @@ impl Shard {
         };
         if let Some(mut attempt) = self.attempts.end(link.slot) {
             attempt.drop_out(connection);
+            self.shun_silent(now, &attempt.racers);
             self.call_off(now, &attempt.racers);
         }
+        self.shunned.forgive(link.peer);
         self.connections.opened(now.monotonic, connection);
         if !self.pool.opened_at(now, link.slot, connection, link.address()) {
             self.connections.forget(connection);
             let _gone = self.stack.abort(instant(now), connection);
+        }
+    }
+
+    /// Handshakes that had time enough have had no answer.
+    fn shun_silent(&mut self, now: Now, racers: &[Racer]) {
+        for racer in racers {
+            let link = self.connections.get(racer.connection);
+            if link.is_some_and(|link| now.monotonic.since(link.since) >= DELAY) {
+                self.shunned.shun(now.monotonic, racer.address);
+            }
         }
     }
 

@@ -39,6 +39,7 @@ mod resolving;
 mod routes;
 mod session;
 mod sessions;
+mod shunned;
 mod tally;
 mod tokens;
 
@@ -62,6 +63,7 @@ use keys::Keys;
 use quota::{Holdings, Quota};
 use routes::Routes;
 use sessions::Sessions;
+use shunned::Shunned;
 use tally::Tally;
 
 /// Security domains and tags that are remembered, at most.
@@ -109,6 +111,7 @@ pub struct Shard {
     waiters: HashMap<WaiterId, SessionId>,
     connections: Connections,
     attempts: Attempts,
+    shunned: Shunned,
     events: VecDeque<Event>,
     tally: Tally,
     limits: SessionLimits,
@@ -136,6 +139,7 @@ impl Shard {
             waiters: HashMap::new(),
             connections: Connections::default(),
             attempts: Attempts::default(),
+            shunned: Shunned::default(),
             events: VecDeque::new(),
             tally: Tally::default(),
             limits: session_limits(config),

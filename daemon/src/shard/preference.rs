@@ -14,7 +14,7 @@ pub(super) struct Candidate {
     pub(super) address: SocketAddr,
     /// Connections of the route that lead there, those under way too.
     pub(super) population: usize,
-    /// Nothing comes from there at this time, as far as is known: only if all others fail.
+    /// Nothing came from there lately: only if all others fail.
     pub(super) has_failed: bool,
 }
 

@@ -215,6 +215,47 @@ fn nothing_is_left_of_an_attempt_that_the_pool_gives_up() {
 }
 
 #[test]
+fn an_address_that_was_silent_is_tried_last_for_a_while() {
+    world().play(
+        r#"
+        10.0.0.1 is silent
+        a > HELLO; 1 LEASE route=many
+            a < WELCOME
+            pool: connecting 1, waiting 1
+        wait 250ms
+            u1 opens at 10.0.0.2
+            a < 1 LEASED new
+            pool: leased 1
+        b > HELLO; 1 LEASE route=many
+            u2 opens at 10.0.0.3
+            b < WELCOME
+            b < 1 LEASED new
+            pool: leased 2
+        # It has no connections, and is passed over all the same.
+        c > HELLO; 1 LEASE route=many
+            u3 opens at 10.0.0.2
+            c < WELCOME
+            c < 1 LEASED new
+            pool: leased 3
+        wait 29s
+        d > HELLO; 1 LEASE route=many
+            u4 opens at 10.0.0.3
+            d < WELCOME
+            d < 1 LEASED new
+            pool: leased 4
+        wait 1s
+        e > HELLO; 1 LEASE route=many
+            e < WELCOME
+            pool: connecting 1, leased 4, waiting 1
+        wait 250ms
+            u5 opens at 10.0.0.2
+            e < 1 LEASED new
+            pool: leased 5
+        "#,
+    );
+}
+
+#[test]
 fn a_shutdown_gives_up_all_handshakes_of_an_attempt() {
     let mut world = world();
     world.play(

@@ -42,6 +42,7 @@ fn setting(seed: u64, random: &mut Random) -> Setting {
     let mut setting = Setting { seed, ..Setting::default() };
     setting.delay = Duration::from_micros(random.below(8) * 700);
     setting.config.pool.max_total = 3 + random.place(6);
+    setting.config.pool.dns_refresh = Duration::from_secs(1 + random.below(4));
     setting.config.control.max_leases_per_uid = 4 + random.place(8);
     setting.config.control.session_buffer = 2_000 + random.place(20_000);
     setting.upstream.receive_buffer = 2_000 + random.place(60_000);
