@@ -137,6 +137,8 @@ pub struct Upstreams {
     pub first_is_closed: bool,
     /// Names that do not resolve: one in so many questions; 0 is none.
     pub dns_fails: u64,
+    /// Whether names have other addresses from one answer to the next.
+    pub dns_moves: bool,
 }
 
 /// Something that befalls the daemon or its upstreams.
@@ -384,6 +386,7 @@ impl Upstreams {
             thinks: if dice.one_in(2) { Duration::ZERO } else { draw_pause(dice) },
             first_is_closed: dice.one_in(3),
             dns_fails: dice.pick(&[0, 0, 3]),
+            dns_moves: dice.one_in(2),
         }
     }
 
@@ -396,6 +399,7 @@ impl Upstreams {
             thinks: Duration::ZERO,
             first_is_closed: false,
             dns_fails: 0,
+            dns_moves: false,
         }
     }
 }

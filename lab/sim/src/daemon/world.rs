@@ -78,7 +78,7 @@ pub(super) struct World<'a> {
     pub(super) customers: Vec<Option<Customer>>,
     acts_done: Vec<bool>,
     /// Answers of the resolver that are on their way.
-    pub(super) lookups: Vec<(Instant, RouteId, bool)>,
+    pub(super) lookups: Vec<(Instant, RouteId, Result<Vec<IpAddr>, String>)>,
     pub(super) phase: Phase,
     dice: Dice,
     batch: PacketBatch,
@@ -229,10 +229,22 @@ impl<'a> World<'a> {
     fn take_lookups(&mut self) {
         let (now, truly) = (self.shown(), self.now);
         let due: Vec<_> = self.lookups.extract_if(.., |(at, ..)| *at <= truly).collect();
-        for (_, route, is_good) in due {
-            let answer = if is_good { Ok(vec![ADDRESSES[0]]) } else { Err("no answer".to_owned()) };
+        for (_, route, answer) in due {
             self.shard.handle_resolved(now, route, answer);
         }
+    }
+
+    /// What the resolver says to a question.
+    fn draw_answer(&mut self) -> Result<Vec<IpAddr>, String> {
+        let upstreams = &self.scenario.upstreams;
+        if upstreams.dns_fails > 0 && self.dice.one_in(upstreams.dns_fails) {
+            return Err("no answer".to_owned());
+        }
+        if !upstreams.dns_moves {
+            return Ok(vec![ADDRESSES[0]]);
+        }
+        let (first, end) = self.dice.pick(&[(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)]);
+        Ok(ADDRESSES[first..end].to_vec())
     }
 
     /// Gives out what the shard has to say: to clients, to the resolver, to the network.
@@ -246,9 +258,8 @@ impl<'a> World<'a> {
                     Event::Resolve { route, .. } => {
                         let longest = Duration::from_secs(2);
                         let takes = self.dice.duration(Duration::from_micros(10), longest);
-                        let fails = self.scenario.upstreams.dns_fails;
-                        let is_good = fails == 0 || !self.dice.one_in(fails);
-                        self.lookups.push((self.now + takes, route, is_good));
+                        let answer = self.draw_answer();
+                        self.lookups.push((self.now + takes, route, answer));
                     }
                     Event::Notice(notice) => {
                         self.trace.say(self.now, || format!("d    {notice:?}"));
@@ -387,6 +398,8 @@ pub(super) fn config(settings: &Settings) -> Config {
     let [web, many, named] = ROUTES;
     let routes = vec![route(web, &ADDRESSES[..1]), route(many, &ADDRESSES[1..]), route(named, &[])];
     let mut config = Config { routes, ..Config::default() };
+    // Runs last some seconds.
+    config.pool.dns_refresh = Duration::from_secs(2);
     config.control.max_leases_per_uid = settings.per_uid;
     config.control.session_buffer = settings.session_buffer;
     config
