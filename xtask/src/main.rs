@@ -46,7 +46,7 @@ enum Chore {
     },
     /// What the transport costs and reaches, measured; see lab/README.md.
     Bench {
-        /// `grid`, `memory`, `packet-cost`, `pool` or `queue`, and what that is told: `--write`, `--json`, ..
+        /// `grid`, `memory`, `packet-cost`, `pool`, `queue` or `reap`, and what that is told: `--write`, `--json`, ..
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

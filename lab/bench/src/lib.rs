@@ -6,6 +6,7 @@
 //! - [`pool`]: time of a lease beside other pools, and how long those wait who have to.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
 //! - [`queue`]: what a release costs by how many wait for it.
+//! - [`reap`]: what it costs a turn that a great many connections expire at once.
 //! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
 //! - [`namespace`], [`scheduling`], [`clock`], [`allocation`]: what is asked of the system.
 //!
@@ -29,6 +30,7 @@ pub mod namespace;
 pub mod packet_cost;
 pub mod pool;
 pub mod queue;
+pub mod reap;
 pub mod results;
 pub mod scheduling;
 pub mod statistics;

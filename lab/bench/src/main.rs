@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue.
+//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue, reap.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
@@ -12,7 +12,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
 use wharf_bench::scheduling::Scheduling;
-use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, results};
+use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, reap, results};
 
 /// What transport and pool cost and what they reach; each figure with its spread.
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum What {
     Pool(Pool),
     /// Cost of a release with few and with many who wait for it.
     Queue(Queue),
+    /// How long the turns take in which a great many connections expire.
+    Reap(Reap),
 }
 
 #[derive(Debug, Args)]
@@ -103,6 +105,15 @@ struct Queue {
 }
 
 #[derive(Debug, Args)]
+struct Reap {
+    /// How many connections; more than once for more sizes. 100 thousand and a million unless given.
+    #[arg(long)]
+    connections: Vec<usize>,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
 struct Output {
     /// Prints JSON rather than a table.
     #[arg(long)]
@@ -124,6 +135,7 @@ fn main() -> ExitCode {
         What::PacketCost(options) => run_packet_cost(&options),
         What::Pool(options) => run_pool(&options),
         What::Queue(options) => run_queue(&options),
+        What::Reap(options) => run_reap(&options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -189,6 +201,16 @@ fn run_queue(options: &Queue) -> Result<(), String> {
     let rows = queue::measure(extent);
     let report = queue::report(&machine, extent, &rows);
     options.output.give("queue", &report, &queue::json(&machine, &rows))
+}
+
+fn run_reap(options: &Reap) -> Result<(), String> {
+    let machine = Machine::here(&root());
+    let given = options.connections.iter().copied();
+    let all =
+        if options.connections.is_empty() { vec![100_000, 1_000_000] } else { given.collect() };
+    let sizes: Vec<_> = all.into_iter().map(reap::measure).collect();
+    let report = reap::report(&machine, &sizes);
+    options.output.give("reap", &report, &reap::json(&machine, &sizes))
 }
 
 impl Output {
