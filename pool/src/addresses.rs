@@ -9,6 +9,7 @@
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::appeal::Appeal;
 use crate::arena::{Arena, NIL};
 use crate::ids::AddressId;
 use crate::learned::Learned;
@@ -34,6 +35,8 @@ pub(crate) struct Address {
     srtt: Duration,
     /// How long a connection to it may idle, as far as was learned.
     allowed: Option<Duration>,
+    /// What recommends it to a lease.
+    pub(crate) appeal: Appeal,
 }
 
 impl Address {
@@ -145,6 +148,7 @@ impl Addresses {
             is_queued: false,
             srtt: Duration::ZERO,
             allowed: None,
+            appeal: Appeal::default(),
         });
         self.by_id.insert(id, index);
         index

@@ -49,6 +49,7 @@
 
 mod addresses;
 mod alarms;
+mod appeal;
 mod arena;
 mod backoff;
 mod blocked;

@@ -42,6 +42,12 @@ pub enum Reuse {
     Lifo,
     /// The first released first: all are used alike.
     Fifo,
+    /// One to the address that has the fewest leases, and of those to the one whose last lease is
+    /// longest ago. Of many connections only some are looked at.
+    Spread,
+    /// One to the address with the shortest round trip, of those without a loss of late. Of many
+    /// connections only some are looked at.
+    Best,
 }
 
 /// Limits and habits of one route.

@@ -63,6 +63,15 @@ impl<K> List<K> {
         (prev != NIL).then_some(prev)
     }
 
+    /// The neighbour of `index` on the way to the back.
+    pub(crate) fn after<T>(arena: &Arena<T>, index: u32) -> Option<u32>
+    where
+        K: Chain<T>,
+    {
+        let next = K::link(&arena[index]).next;
+        (next != NIL).then_some(next)
+    }
+
     pub(crate) fn push_front<T>(&mut self, arena: &mut Arena<T>, index: u32)
     where
         K: Chain<T>,
@@ -134,6 +143,8 @@ mod tests {
                 .collect();
         found.reverse();
         assert_eq!(found.first().copied(), list.front());
+        let there = core::iter::successors(list.front(), |&index| List::<All>::after(arena, index));
+        assert!(there.eq(found.iter().copied()), "the way back is the way there");
         found
     }
 

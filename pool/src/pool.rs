@@ -18,6 +18,7 @@
 //! It is not: a transport (it knows a connection as a handle `C`), a clock, or a resolver.
 
 mod admission;
+mod choice;
 mod connect;
 mod elision;
 mod fairness;

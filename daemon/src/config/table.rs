@@ -363,10 +363,11 @@ pub(super) const KEYS: &[Key] = &[
     ),
     per_route(
         "pool.reuse",
-        Kind::Choice(&["lifo", "fifo"]),
+        Kind::Choice(&["lifo", "fifo", "spread", "best"]),
         "\"lifo\"",
         "Which idle connection is leased first: \"lifo\" the one used last, \"fifo\" the one idle \
-         the longest.",
+         the longest, \"spread\" one to the address with the fewest leases, \"best\" one to the \
+         address with the shortest round trip and no loss in the last 10 s.",
     ),
     per_route(
         "pool.first_use_timeout",

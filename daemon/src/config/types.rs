@@ -262,6 +262,10 @@ pub enum Reuse {
     Lifo,
     /// The one idle the longest: all are kept in use.
     Fifo,
+    /// One to the address with the fewest leases.
+    Spread,
+    /// One to the address with the shortest round trip and no loss of late.
+    Best,
 }
 
 /// Security domain of a connection: who may use one that another has used.

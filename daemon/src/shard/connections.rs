@@ -39,6 +39,8 @@ pub(super) struct Link {
     pub(super) touched: Instant,
     /// Leases that it has served.
     pub(super) uses: u32,
+    /// Segments that it had sent again when its last lease ended.
+    resent: u64,
 }
 
 impl Link {
@@ -83,6 +85,7 @@ impl Connections {
             connect: Duration::ZERO,
             touched: now,
             uses: 0,
+            resent: 0,
         };
         self.links.insert(connection, link);
         self.population.join(route, peer);
@@ -110,6 +113,13 @@ impl Connections {
                 link.uses += 1;
             }
         }
+    }
+
+    /// A lease of `connection` ends, which has sent `resent` segments again by now: whether that are
+    /// more than when the one before it ended.
+    pub(super) fn has_lost(&mut self, connection: ConnectionId, resent: u64) -> bool {
+        let link = self.links.get_mut(&connection);
+        link.is_some_and(|link| core::mem::replace(&mut link.resent, resent) < resent)
     }
 
     /// `connection` is nobody's any more: it is being closed.

@@ -160,8 +160,13 @@ impl Shard {
             opaque: lease.opaque,
             settle_by: now.monotonic + rto,
         };
-        if let Some(rtt) = info.ok().and_then(|info| info.rtt) {
-            self.pool.on_round_trip(held.lease, rtt);
+        if let Ok(info) = info {
+            if let Some(rtt) = info.rtt {
+                self.pool.on_round_trip(held.lease, rtt);
+            }
+            if self.connections.has_lost(held.connection, info.total_retrans) {
+                self.pool.on_loss(now, held.lease);
+            }
         }
         if let Some(timeout) = release.keep_alive {
             self.pool.on_keep_alive(held.lease, timeout);

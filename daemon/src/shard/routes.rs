@@ -349,6 +349,8 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
         reuse: match settings.reuse {
             Reuse::Lifo => wharf_pool::Reuse::Lifo,
             Reuse::Fifo => wharf_pool::Reuse::Fifo,
+            Reuse::Spread => wharf_pool::Reuse::Spread,
+            Reuse::Best => wharf_pool::Reuse::Best,
         },
         first_use_timeout: settings.first_use_timeout.unwrap_or_default(),
         lease_warn_after: settings.lease_warn_after.unwrap_or_default(),

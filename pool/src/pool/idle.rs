@@ -5,7 +5,6 @@ use super::{NIL, Now, Pool, State};
 use crate::event::{Event, How};
 use crate::group::Group;
 use crate::ids::KeyId;
-use crate::limits::Reuse;
 use crate::list::List;
 use crate::slot::ByKey;
 
@@ -24,7 +23,7 @@ impl<C: Copy> Pool<C> {
         fresh: bool,
     ) -> Option<u32> {
         for _ in 0..LOOKS_MAX {
-            let index = self.pick_idle(route, key, fresh)?;
+            let index = self.pick_idle(now, route, key, fresh)?;
             if self.take_out(now, index) {
                 return Some(index);
             }
@@ -52,12 +51,9 @@ impl<C: Copy> Pool<C> {
 
     /// The idle connection that a lease of `key` would get: one of its own that carried bytes
     /// before one that did not, and either before one that belongs to nobody yet.
-    fn pick_idle(&self, route: u32, key: KeyId, fresh: bool) -> Option<u32> {
+    fn pick_idle(&self, now: Now, route: u32, key: KeyId, fresh: bool) -> Option<u32> {
         let pool = &self.routes[route];
-        let end = |list: &List<ByKey>| match pool.config.reuse {
-            Reuse::Lifo => list.front(),
-            Reuse::Fifo => list.back(),
-        };
+        let end = |list: &List<ByKey>| self.next_of(now, list, pool.config.reuse);
         let own = self.groups.find(route, key).and_then(|group| {
             let group: &Group = self.groups.at(group);
             let used = if fresh { None } else { end(&group.used) };

@@ -70,9 +70,12 @@ impl<C: Copy> Pool<C> {
             slot.uses = slot.uses.saturating_add(1);
             slot.verified = self.leaps;
         }
-        let group = slot.group;
+        let (group, address) = (slot.group, slot.address);
         self.unwatch(index);
         self.groups.at_mut(group).leased -= 1;
+        if let Some(address) = self.addresses.at_mut(address) {
+            address.appeal.on_return();
+        }
         self.routes[route].hold.on_end(now.monotonic, since);
         self.stats.lease_hold.record(now.monotonic.since(since));
         let released = match condition {

@@ -182,6 +182,9 @@ impl<C: Copy> Pool<C> {
         let slot = &self.slots[index];
         self.groups.at_mut(slot.group).leased += 1;
         self.routes[slot.route].hold.on_grant(now.monotonic);
+        if let Some(address) = self.addresses.at_mut(slot.address) {
+            address.appeal.on_grant(slot.serial);
+        }
         self.watch(now, index);
         let slot = &self.slots[index];
         let grant = Grant {

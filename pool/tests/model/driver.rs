@@ -582,7 +582,7 @@ impl Driver {
             max_lifetime: Duration::from_secs(self.below(4) * 3),
             max_uses: u32::try_from(self.below(5)).expect("few"),
             min_idle: self.place(3).saturating_sub(1),
-            reuse: if self.below(2) == 0 { Reuse::Lifo } else { Reuse::Fifo },
+            reuse: [Reuse::Lifo, Reuse::Fifo, Reuse::Spread, Reuse::Best][self.place(4)],
             first_use_timeout: Duration::from_millis(self.below(3) * 300),
             lease_warn_after: Duration::from_millis(self.below(3) * 1000),
             lease_max: Duration::from_millis(self.below(3) * 2000),

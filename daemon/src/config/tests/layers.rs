@@ -139,7 +139,7 @@ fn faults_name_the_variable_or_the_flag() {
         "WHARF_DEVICE__MTU: device.mtu: wanted a whole number from 1280 to 65535, found a text",
         "WHARF_ROUTE__MATCH: route.match: routes stand in files alone (write a [[route]] in \
          conf.d)",
-        "--set pool.reuse: pool.reuse: \"lilo\" is not one of \"lifo\", \"fifo\" (did you mean \
+        "--set pool.reuse: pool.reuse: \"lilo\" is not one of \"lifo\", \"fifo\", \"spread\", \"best\" (did you mean \
          \"lifo\"?)",
         "--set zzz: zzz: there is no such key (`wharfd --print-config` shows all keys)",
     ];

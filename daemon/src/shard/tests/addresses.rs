@@ -1,4 +1,4 @@
-//! Names change their addresses. POOL.md, rule D.
+//! Names change their addresses (POOL.md, rule D), and leases go to the one or the other.
 
 use std::net::IpAddr;
 
@@ -6,6 +6,7 @@ use wharf_pool::time::Duration;
 
 use super::upstream::ADDRESSES;
 use super::world::{World, route};
+use crate::config::Reuse;
 
 fn world() -> World {
     World::with(|_| {})
@@ -364,4 +365,91 @@ fn d_names_are_not_asked_for_all_at_once() {
         answered(&mut world, &name);
         assert_eq!(world.asked.len(), 64 + (more + 1).min(6));
     }
+}
+
+/// The route `many` with an idle connection to each of two addresses, and this habit.
+fn two_of_many(reuse: Reuse) -> World {
+    let mut world = World::with(|s| s.config.routes[1].settings.reuse = reuse);
+    world.play(
+        r#"
+        a > HELLO; 1 LEASE route=many; 1 DATA "a"
+            u1 opens
+            u1 < "a"
+            a < WELCOME
+            a < 1 LEASED new
+            pool: leased 1
+        b > HELLO; 1 LEASE route=many; 1 DATA "b"
+            u2 opens at 10.0.0.2
+            u2 < "b"
+            b < WELCOME
+            b < 1 LEASED new
+            pool: leased 2
+        b > 1 RELEASE reusable tx=1
+            b < 1 RELEASED kept
+            pool: idle 1, leased 1
+        a > 1 RELEASE reusable tx=1
+            a < 1 RELEASED kept
+            pool: idle 2
+        "#,
+    );
+    world
+}
+
+#[test]
+fn with_spread_one_lease_after_the_other_goes_to_another_address() {
+    two_of_many(Reuse::Spread).play(
+        r#"
+        a > 2 LEASE route=many; 2 DATA "a"
+            u1 < "a"
+            a < 2 LEASED idle uses=1
+            pool: idle 1, leased 1
+        a > 2 RELEASE reusable tx=1
+            a < 2 RELEASED kept
+            pool: idle 2
+        a > 3 LEASE route=many; 3 DATA "b"
+            u2 < "b"
+            a < 3 LEASED idle uses=1
+            pool: idle 1, leased 1
+        a > 3 RELEASE reusable tx=1
+            a < 3 RELEASED kept
+            pool: idle 2
+        a > 4 LEASE route=many; 4 DATA "c"
+            u1 < "c"
+            a < 4 LEASED idle uses=2
+            pool: idle 1, leased 1
+        "#,
+    );
+}
+
+#[test]
+fn with_best_a_lease_avoids_the_address_to_which_something_was_just_lost() {
+    two_of_many(Reuse::Best).play(
+        r#"
+        up loses 1
+        a > 2 LEASE route=many; 2 DATA "lost"
+            a < 2 LEASED idle uses=1
+            pool: idle 1, leased 1
+        wait 2s
+            u1 < "lost"
+        a > 2 RELEASE reusable tx=4
+            a < 2 RELEASED kept
+            pool: idle 2
+        a > 3 LEASE route=many; 3 DATA "elsewhere"
+            u2 < "elsewhere"
+            a < 3 LEASED idle uses=1
+            pool: idle 1, leased 1
+        a > 3 RELEASE reusable tx=9
+            a < 3 RELEASED kept
+            pool: idle 2
+        # What was lost before counts once.
+        wait 10s
+        a > 4 LEASE route=many; 4 DATA "again"
+            u1 < "again"
+            a < 4 LEASED idle uses=2
+            pool: idle 1, leased 1
+        a > 4 RELEASE reusable tx=5
+            a < 4 RELEASED kept
+            pool: idle 2
+        "#,
+    );
 }

@@ -59,7 +59,7 @@ fn setting(seed: u64, random: &mut Random) -> Setting {
         settings.max_uses = [0, 0, 3][random.place(3)];
         settings.lease_timeout = Duration::from_millis(500 + random.below(6_000));
         settings.share = [Share::Uid, Share::Uid, Share::Any][random.place(3)];
-        settings.reuse = [Reuse::Lifo, Reuse::Fifo][random.place(2)];
+        settings.reuse = [Reuse::Lifo, Reuse::Fifo, Reuse::Spread, Reuse::Best][random.place(4)];
     }
     setting
 }
