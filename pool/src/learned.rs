@@ -1,11 +1,11 @@
 //! How long one peer lets a connection idle, learned from when it closes them (POOL.md, rule I).
 //!
-//! Every FIN on a connection that was idle for at least a second is a sample of the peer's limit.
+//! Every FIN on a connection that was idle for about a second or longer is a sample of the peer's limit.
 //! One FIN proves little: a peer that restarts closes everything at once, whatever its age. So a
 //! FIN waits for a tenth of a second, in which others may show what it was; and a limit is believed
 //! only when three of the last eight samples agree.
 //!
-//! Invariants: samples, and with them the limit, are [`FLOOR`] at least; a FIN is judged once, and
+//! Invariants: samples, and with them the limit, are [`SAMPLE_MIN`] at least; a FIN is judged once, and
 //! not before everything is there that may speak against it.
 //!
 //! It is not: a clock, or a decision. It knows no connection; what to do with the limit is the pool's.
@@ -15,8 +15,10 @@ use std::collections::VecDeque;
 use crate::time::{Duration, Instant};
 
 /// Idle ages below this say nothing of a limit: a peer that closes behind an answer does so for
-/// another reason.
-pub(crate) const FLOOR: Duration = Duration::from_secs(1);
+/// another reason. A limit of one second is the least that is to be learned (POOL.md, rule I), and
+/// ages are shorter than limits: the peer's clock begins when it has answered, ours when the client has
+/// read that and given the connection back, for which it has a tenth of the limit.
+pub(crate) const SAMPLE_MIN: Duration = Duration::from_millis(900);
 
 /// Within this time, FINs may belong together.
 const BURST: Duration = Duration::from_millis(100);
@@ -24,7 +26,8 @@ const BURST: Duration = Duration::from_millis(100);
 /// So many FINs within [`BURST`] are a restart, if their ages differ.
 const RESTART_MIN: usize = 3;
 
-/// FINs that are remembered while they wait, at most; of more, the last ones.
+/// FINs that are remembered while they wait, at most; of more, the first ones and the last. The first
+/// have to stay: where FINs never stop coming, none would else ever have waited long enough.
 const WAITING_MAX: usize = 16;
 
 /// Samples that are remembered.
@@ -80,9 +83,9 @@ impl Learned {
             self.on_alive(age);
         }
         if self.waiting.len() == WAITING_MAX {
-            self.waiting.pop_front();
+            self.waiting.pop_back();
         }
-        self.waiting.push_back(Fin { at: now, age, counts: served && age >= FLOOR });
+        self.waiting.push_back(Fin { at: now, age, counts: served && age >= SAMPLE_MIN });
         self.look_for_restart();
         has_fallen
     }

@@ -65,9 +65,11 @@ fn only_the_last_eight_count() {
 }
 
 #[test]
-fn ages_below_a_second_are_no_samples() {
-    assert_eq!(Peer::new().fins([999 * MS; 8]).limit(), None);
-    assert_eq!(Peer::new().fins([SEC; 3]).limit(), Some(SEC));
+fn a_limit_of_a_second_is_learned_though_clients_take_their_time() {
+    // The peer counts from its answer, the pool from the release: a few milliseconds later.
+    assert_eq!(Peer::new().fins([999 * MS, 996 * MS, 998 * MS]).limit(), Some(996 * MS));
+    assert_eq!(Peer::new().fins([900 * MS; 3]).limit(), Some(900 * MS));
+    assert_eq!(Peer::new().fins([899 * MS; 8]).limit(), None);
 }
 
 #[test]
@@ -170,6 +172,30 @@ fn more_fins_at_once_than_are_remembered_still_say_what_they_say() {
     }
     assert!(peer.pass(BURST));
     assert_eq!(peer.limit(), Some(5 * SEC));
+}
+
+#[test]
+fn a_limit_is_learned_while_fins_never_stop_coming() {
+    let mut peer = Peer::new();
+    for _ in 0..200 {
+        peer.fin(5 * SEC);
+        peer.pass(MS);
+    }
+    assert_eq!(peer.limit(), Some(5 * SEC));
+}
+
+#[test]
+fn nothing_is_learned_of_a_restart_with_more_fins_than_are_remembered() {
+    let mut peer = Peer::new();
+    // As many as are remembered look like a limit, and only those behind them do not.
+    for age in [5 * SEC].repeat(WAITING_MAX).into_iter().chain([6 * SEC; 80]) {
+        peer.fin(age);
+        peer.pass(MS);
+    }
+    for _ in 0..200 {
+        peer.pass(MS);
+    }
+    assert_eq!(peer.limit(), None);
 }
 
 #[test]
