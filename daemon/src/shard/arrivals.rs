@@ -92,11 +92,8 @@ impl Shard {
                 self.serve(now, session);
             }
             Event::Closed(reason) => self.on_lost(now, connection, link, session, reason),
-            Event::Established
-            | Event::Acknowledged
-            | Event::Answered
-            | Event::ForeignText
-            | Event::Overdue => {}
+            Event::Acknowledged => self.on_acknowledged(now, session),
+            Event::Established | Event::Answered | Event::ForeignText | Event::Overdue => {}
         }
     }
 

@@ -92,6 +92,7 @@ impl Shard {
             phase,
             totals: Totals::default(),
             pair: ask.fd.then(Pair::default),
+            end_held: None,
         };
         if let Some(session) = self.sessions.get_mut(id) {
             session.lease = Some(lease);

@@ -10,8 +10,8 @@ use wharf_protocol::{DATA_MAX, DaemonMessage, HEADER_LEN, daemon_data_header};
 use wharf_transport::stack::{ConnectionId, Stack};
 use wharf_transport::tcp::Read;
 
-use super::instant;
 use super::session::Session;
+use super::{ends, instant};
 
 /// Gives the connection what it takes of the `DATA` frame at the head of the inbox. `true` when
 /// nothing of it is left.
@@ -39,7 +39,7 @@ pub(super) fn pump_up(
 }
 
 /// Fills the outbox, or the pair's, with what the connection received, up to `limit_bytes`; then, if that was all
-/// and the peer has finished, says so. `true` when anything was added.
+/// and the peer has finished, says so unless that is held back. `true` when anything was added.
 pub(super) fn pump_down(
     now: Now,
     stack: &mut Stack,
@@ -71,6 +71,17 @@ pub(super) fn pump_down(
             .push_data(|bytes| append_frame(now, stack, held.connection, number, room, bytes));
         match read {
             Some(Read::Bytes(count)) => lease.totals.delivered += count as u64,
+            Some(Read::Eof)
+                if ends::is_held(
+                    now,
+                    stack,
+                    held.connection,
+                    lease.totals,
+                    &mut lease.end_held,
+                ) =>
+            {
+                break;
+            }
             Some(Read::Eof) => {
                 lease.totals.peer_finished = true;
                 session.reply(number, DaemonMessage::Eof);

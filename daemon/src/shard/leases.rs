@@ -16,7 +16,7 @@ use super::connections::Role;
 use super::denied::Denied;
 use super::pair;
 use super::release::{Claim, Totals, judge, judge_unused};
-use super::session::{ActiveLease, Held, LeasePhase, Peer, SessionId};
+use super::session::{ActiveLease, Held, LeasePhase, Peer, Session, SessionId};
 use super::{Notice, Shard, bridge, instant, tokens};
 
 /// Whose account the buffers of a connection without lease count to.
@@ -340,9 +340,17 @@ impl Shard {
 
     /// Moves received bytes to the session that leases their connection.
     pub(super) fn pump_down(&mut self, now: Now, id: SessionId) {
-        if let Some(session) = self.sessions.get_mut(id)
-            && bridge::pump_down(now, &mut self.stack, session, self.limits.buffer_bytes)
-        {
+        let Some(session) = self.sessions.get_mut(id) else {
+            return;
+        };
+        let end_held = |session: &Session| session.lease.as_ref().and_then(|it| it.end_held);
+        let before = end_held(session);
+        let has_more = bridge::pump_down(now, &mut self.stack, session, self.limits.buffer_bytes);
+        let after = end_held(session);
+        if let Some(until) = after.filter(|_| before.is_none()) {
+            self.sessions.hold_end(id, until);
+        }
+        if has_more {
             self.touch(id);
         }
     }

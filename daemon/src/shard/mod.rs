@@ -19,6 +19,7 @@ mod bridge;
 mod connections;
 mod denied;
 mod dialing;
+mod ends;
 mod grants;
 mod inbox;
 mod invariants;

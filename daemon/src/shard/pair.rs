@@ -16,7 +16,7 @@ use wharf_transport::tcp::Read;
 
 use super::outbox::Outbox;
 use super::session::{ActiveLease, LeasePhase, Session, SessionId};
-use super::{Shard, instant};
+use super::{Shard, ends, instant};
 
 /// The shard's side of one lease's pair.
 #[derive(Debug, Default)]
@@ -225,7 +225,7 @@ pub(super) fn judge(condition: Condition, pair: Option<&Pair>) -> Condition {
 }
 
 /// Moves what the connection received to what the pair is to take, up to `limit_bytes`; then, if
-/// that was all and the peer has finished, says so on the session. `true` when anything was added.
+/// that was all and the peer has finished, says so on the session unless that is held back. `true` when anything was added.
 pub(super) fn pump_down(
     now: Now,
     stack: &mut Stack,
@@ -236,7 +236,9 @@ pub(super) fn pump_down(
         return false;
     };
     let mut added = false;
-    while let Some(ActiveLease { number, pair: Some(pair), totals, .. }) = &mut session.lease {
+    while let Some(lease) = &mut session.lease
+        && let ActiveLease { number, pair: Some(pair), totals, end_held, .. } = lease
+    {
         let room = pair.outbox.room(limit_bytes);
         if totals.peer_finished || room == 0 {
             break;
@@ -244,6 +246,9 @@ pub(super) fn pump_down(
         let read = pair.outbox.push_data(|bytes| append(now, stack, held.connection, room, bytes));
         match read {
             Some(Read::Bytes(count)) => totals.delivered += count as u64,
+            Some(Read::Eof) if ends::is_held(now, stack, held.connection, *totals, end_held) => {
+                break;
+            }
             Some(Read::Eof) => {
                 totals.peer_finished = true;
                 let number = *number;

@@ -321,8 +321,9 @@ impl Shard {
         }
     }
 
-    /// Ends the sessions whose time has come.
+    /// Ends the sessions whose time has come, and hands over the ends that were held back so long.
     pub(super) fn expire_sessions(&mut self, now: Now) {
+        self.hand_over_ends(now);
         while let Some(id) = self.sessions.poll_expired(now.monotonic) {
             let Some(session) = self.sessions.get(id) else {
                 continue;

@@ -71,6 +71,8 @@ pub(super) struct ActiveLease {
     pub(super) totals: Totals,
     /// Its bytes run on a descriptor of their own.
     pub(super) pair: Option<Pair>,
+    /// The peer's end has come, and the client is not told before this.
+    pub(super) end_held: Option<Instant>,
 }
 
 /// How far a lease has come.

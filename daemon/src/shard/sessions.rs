@@ -23,6 +23,8 @@ pub(super) struct Sessions {
     opened: u32,
     /// Deadlines, soonest first. One that no longer holds is passed over when its time comes.
     deadlines: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    /// Until when ends are held back, soonest first; passed over in the same way.
+    ends: BinaryHeap<Reverse<(Instant, u32, u32)>>,
 }
 
 impl Sessions {
@@ -81,9 +83,31 @@ impl Sessions {
         }
     }
 
-    /// When the next deadline may be due.
+    /// The end of the stream that the lease of `id` reads is held back until `at`.
+    pub(super) fn hold_end(&mut self, id: SessionId, at: Instant) {
+        self.ends.push(Reverse((at, id.index, id.generation)));
+    }
+
+    /// When the next deadline may be due, or the next end.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.peek().map(|Reverse((at, ..))| *at)
+        let first = [self.deadlines.peek(), self.ends.peek()];
+        first.into_iter().flatten().map(|Reverse((at, ..))| *at).min()
+    }
+
+    /// A session whose lease's end is not held back any longer. Call until there is none.
+    pub(super) fn poll_end(&mut self, now: Instant) -> Option<SessionId> {
+        while let Some(Reverse((at, index, generation))) = self.ends.peek().copied() {
+            if at > now {
+                return None;
+            }
+            self.ends.pop();
+            let id = SessionId { index, generation };
+            let lease = self.get(id).and_then(|session| session.lease.as_ref());
+            if lease.is_some_and(|lease| lease.end_held == Some(at)) {
+                return Some(id);
+            }
+        }
+        None
     }
 
     /// A session whose deadline has passed. Call until there is none.

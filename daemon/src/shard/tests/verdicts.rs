@@ -132,6 +132,70 @@ fn unprocessed_when_a_fin_and_a_reset_crossed_the_request() {
     );
 }
 
+/// A lease of a used connection whose request is still under way when the peer says FIN.
+const FIN_CROSSES_A_REQUEST: &str = r#"
+    a > HELLO; 1 LEASE route=web; 1 DATA "first"
+        u1 opens
+        u1 < "first"
+        a < WELCOME
+        a < 1 LEASED new
+        pool: leased 1
+    a > 1 RELEASE reusable tx=5
+        a < 1 RELEASED kept
+        pool: idle 1
+    up is held
+    a > 2 LEASE route=web; 2 DATA "second"
+        a < 2 LEASED idle uses=1
+        pool: leased 1
+    u1 > FIN
+"#;
+
+#[test]
+fn an_end_that_crossed_the_request_waits_for_the_reset() {
+    let mut world = world();
+    world.play(FIN_CROSSES_A_REQUEST);
+    // A client that read the end would give the lease up, and never learn that it may ask again.
+    world.play(
+        r#"
+        wait 20ms
+        u1 > RST
+            a < 2 RESET connection_terminated unprocessed sent=6 acked=0
+            pool: draining 1
+        a > 2 RELEASE discard
+            a < 2 RELEASED closed peer_rst
+            closed peer_rst
+            pool: empty
+        wait 10s
+        "#,
+    );
+}
+
+#[test]
+fn an_end_without_a_reset_is_told_once_an_answer_would_have_come() {
+    let mut world = world();
+    world.play(FIN_CROSSES_A_REQUEST);
+    world.play(
+        r#"
+        wait 190ms
+        wait 20ms
+            a < 2 EOF
+        "#,
+    );
+}
+
+#[test]
+fn an_end_is_told_as_soon_as_the_peer_has_the_request() {
+    let mut world = world();
+    world.play(FIN_CROSSES_A_REQUEST);
+    world.play(
+        r#"
+        up flows
+            u1 < "second"
+            a < 2 EOF
+        "#,
+    );
+}
+
 #[test]
 fn unknown_when_it_was_sent_more_than_once() {
     world().play(
