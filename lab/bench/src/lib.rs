@@ -4,6 +4,7 @@
 //! - [`packet_cost`]: time that a packet costs with few and with many idle connections beside it.
 //! - [`grid`]: goodput beside the kernel's TCP, through one network with the same losses.
 //! - [`pool`]: time of a lease beside other pools, and how long those wait who have to.
+//! - [`stale`]: requests lost to idle connections that a server closes, beside hyper-util's client.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
 //! - [`queue`]: what a release costs by how many wait for it.
 //! - [`reap`]: what it costs a turn that a great many connections expire at once.
@@ -33,6 +34,7 @@ pub mod queue;
 pub mod reap;
 pub mod results;
 pub mod scheduling;
+pub mod stale;
 pub mod statistics;
 
 /// Everything in a process with this library is counted: it is only ever part of benchmarks.

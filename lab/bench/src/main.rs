@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue, reap.
+//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue, reap, stale.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
@@ -12,7 +12,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
 use wharf_bench::scheduling::Scheduling;
-use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, reap, results};
+use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, reap, results, stale};
 
 /// What transport and pool cost and what they reach; each figure with its spread.
 #[derive(Debug, Parser)]
@@ -36,6 +36,11 @@ enum What {
     Queue(Queue),
     /// How long the turns take in which a great many connections expire.
     Reap(Reap),
+    /// Requests lost to connections that the server has closed, beside hyper-util's client.
+    Stale(Stale),
+    /// The daemon that `stale` measures.
+    #[command(name = stale::COMMAND, hide = true)]
+    Daemon(Daemon),
 }
 
 #[derive(Debug, Args)]
@@ -114,6 +119,25 @@ struct Reap {
 }
 
 #[derive(Debug, Args)]
+struct Stale {
+    /// One server by its limit (1s, 5s, random); more than once for more. All unless given.
+    #[arg(long)]
+    server: Vec<stale::Case>,
+    /// Requests of each contender to each server.
+    #[arg(long, default_value_t = stale::LEASES)]
+    leases: u32,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
+struct Daemon {
+    /// Its configuration.
+    #[arg(long)]
+    config: PathBuf,
+}
+
+#[derive(Debug, Args)]
 struct Output {
     /// Prints JSON rather than a table.
     #[arg(long)]
@@ -136,6 +160,8 @@ fn main() -> ExitCode {
         What::Pool(options) => run_pool(&options),
         What::Queue(options) => run_queue(&options),
         What::Reap(options) => run_reap(&options),
+        What::Stale(options) => run_stale(&options),
+        What::Daemon(options) => stale::serve(&options.config),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -211,6 +237,27 @@ fn run_reap(options: &Reap) -> Result<(), String> {
     let sizes: Vec<_> = all.into_iter().map(reap::measure).collect();
     let report = reap::report(&machine, &sizes);
     options.output.give("reap", &report, &reap::json(&machine, &sizes))
+}
+
+fn run_stale(options: &Stale) -> Result<(), String> {
+    if let Some(reason) = namespace::obstacle() {
+        return Err(reason);
+    }
+    let program = std::env::current_exe().map_err(|error| format!("this program: {error}"))?;
+    let extent = stale::Extent { leases: options.leases.max(1), program };
+    let (machine, scheduling) = (Machine::here(&root()), Scheduling::best());
+    let cases = if options.server.is_empty() {
+        stale::Case::all().to_vec()
+    } else {
+        options.server.clone()
+    };
+    let measured = cases.into_iter().map(|case| {
+        let row = stale::measure(case, &extent);
+        row.map_err(|error| format!("server {case}: {error}"))
+    });
+    let rows = measured.collect::<Result<Vec<_>, _>>()?;
+    let report = stale::report(&machine, scheduling, &extent, &rows);
+    options.output.give("stale", &report, &stale::json(&machine, scheduling, &extent, &rows))
 }
 
 impl Output {

@@ -33,7 +33,7 @@ const FAR: Ipv4Addr = Ipv4Addr::new(10, 213, 3, 1);
 pub(super) const RECEIVER: SocketAddr = SocketAddr::new(IpAddr::V4(FAR), 5001);
 
 /// The device through which all senders enter the relay.
-pub(super) const NEAR_DEVICE: &str = "wharf-near";
+pub(crate) const NEAR_DEVICE: &str = "wharf-near";
 
 /// Packets that a device holds for the relay: as many as come in a second, so that none is lost
 /// there when the machine is slow. The network's queue is the relay's.
@@ -66,7 +66,9 @@ pub(super) fn far() -> io::Result<Tun> {
     Ok(far)
 }
 
-fn device(name: &str, address: Ipv4Addr) -> io::Result<Tun> {
+/// Makes a device with an address in the namespace of the calling thread, and room for all that
+/// comes in a second.
+pub(crate) fn device(name: &str, address: Ipv4Addr) -> io::Result<Tun> {
     let mut tun = Tun::open(name).map_err(io::Error::other)?;
     let address = InterfaceAddress { address: IpAddr::V4(address), prefix_len: 24 };
     let configured = Netlink::open().and_then(|mut it| it.configure(tun.index(), MTU, &[address]));

@@ -5,16 +5,16 @@
 //! segmentation offload. `run` is one transfer, [`measure`] the rounds of a cell.
 
 mod cell;
-mod ends;
+pub(crate) mod ends;
 mod kernel_sender;
 mod link;
 mod loss;
 mod receiver;
-mod relay;
-mod run;
+pub(crate) mod relay;
+pub(crate) mod run;
 mod sender;
 mod stack_sender;
-mod stop;
+pub(crate) mod stop;
 mod table;
 
 use std::fmt;
@@ -33,7 +33,7 @@ use crate::namespace;
 use crate::scheduling::Scheduling;
 
 /// Longest packet of both hosts and of the network.
-const MTU: u16 = 1_500;
+pub(crate) const MTU: u16 = 1_500;
 
 /// Congestion control of all sockets, and of our stack.
 const CONGESTION: &str = "cubic";

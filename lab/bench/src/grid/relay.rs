@@ -54,7 +54,7 @@ struct Side<'a> {
 
 /// Carries packets until the run stops. The devices stay the caller's: were they gone before both
 /// hosts are, what these still send would count as lost.
-pub(super) fn run(
+pub(crate) fn run(
     near: &mut Tun,
     forth: Link,
     far: &mut Tun,

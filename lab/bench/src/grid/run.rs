@@ -26,7 +26,7 @@ const QUEUE_PACKETS_MIN: u64 = 64;
 const LEFT_ALONE: io::ErrorKind = io::ErrorKind::BrokenPipe;
 
 /// An error that follows from another's.
-pub(super) fn left_alone(reason: &str) -> io::Error {
+pub(crate) fn left_alone(reason: &str) -> io::Error {
     io::Error::new(LEFT_ALONE, reason)
 }
 

@@ -4,26 +4,26 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// How long anybody waits for anything else before they look at it.
-pub(super) const LOOK: Duration = Duration::from_millis(10);
+pub(crate) const LOOK: Duration = Duration::from_millis(10);
 
 /// Set once, by whoever is done or has failed.
 #[derive(Debug, Default)]
-pub(super) struct Stop(AtomicBool);
+pub(crate) struct Stop(AtomicBool);
 
 /// Sets it when dropped: who leaves in whatever way ends the run for all.
 #[derive(Debug)]
-pub(super) struct StopOnDrop<'a>(&'a Stop);
+pub(crate) struct StopOnDrop<'a>(&'a Stop);
 
 impl Stop {
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 
-    pub(super) fn set(&self) {
+    pub(crate) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    pub(super) const fn on_drop(&self) -> StopOnDrop<'_> {
+    pub(crate) const fn on_drop(&self) -> StopOnDrop<'_> {
         StopOnDrop(self)
     }
 }
