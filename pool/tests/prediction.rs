@@ -78,7 +78,11 @@ fn who_is_refused_for_the_length_of_the_queue_hears_how_long_it_takes() {
 
 /// A route of ten connections, of which one is held; leases are held for `hold`.
 fn busy(hold: Duration) -> (Quay, RouteId, Grant<u32>) {
-    let (mut quay, route) = Quay::of(10);
+    busy_with(10, hold)
+}
+
+fn busy_with(connections: usize, hold: Duration) -> (Quay, RouteId, Grant<u32>) {
+    let (mut quay, route) = Quay::of(connections);
     let waiter = quay.wait(route);
     let slot = quay.connect_event();
     quay.sleep(HANDSHAKE);
@@ -101,6 +105,17 @@ fn no_attempt_begins_where_a_release_comes_sooner() {
     quay.sleep(SEC);
     quay.quiet();
     assert_eq!(quay.pool.route_stats(route).expect("it is there").connects_elided, 1);
+}
+
+#[test]
+fn where_no_attempt_can_begin_none_is_held_back() {
+    let (mut quay, route, held) = busy_with(1, 20 * MS);
+    let waiter = quay.wait(route);
+    let snapshot = quay.pool.route_snapshot(quay.now, route).expect("it is there");
+    assert_eq!(snapshot.eliding, Duration::ZERO);
+    quay.release(held.lease, Condition::Reusable);
+    quay.granted(waiter);
+    assert_eq!(quay.pool.route_stats(route).expect("it is there").connects_elided, 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! With n leases of a key that are held for H each, the next one ends in about H / n. If that is
 //! well before a handshake would be through, the attempt waits for it, by one handshake at most.
 
+use super::serve::Room;
 use super::{Now, Pool, Source, Waiter};
 
 /// The wait for a release has to be so many times shorter than a handshake.
@@ -13,6 +14,12 @@ impl<C: Copy> Pool<C> {
     /// no attempt of its route waits any longer.
     pub(super) fn expect_release(&mut self, now: Now, waiter: u32) {
         let route = self.waiters[waiter].route;
+        let elides = self.routes[route].elide_until;
+        let is_eliding = elides.is_some_and(|until| now.monotonic < until);
+        // Where no attempt can begin none has to wait, and nobody has to look when it may.
+        if !is_eliding && !matches!(self.room(now, route), Room::Free | Room::Evict(_)) {
+            return;
+        }
         let Some(delay) = self.release_within(now, waiter) else {
             self.routes[route].elide_until = None;
             return;
