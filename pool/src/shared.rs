@@ -1,8 +1,8 @@
 //! The same pool for many threads: [`Pool`] behind one lock, with connections as values.
 //!
 //! Everything happens under the lock but what may take time: connecting, waking, dropping. Each
-//! waiter parks on a condition of its own, or leaves a [`Waker`](core::task::Waker), and a release
-//! wakes exactly one. A thread of the pool's own lets time pass, so that deadlines and idle times
+//! waiter has a seat of its own, where it leaves its thread or its [`Waker`](core::task::Waker), and a
+//! release wakes exactly one, who looks at its seat and not at the lock. A thread of the pool's own lets time pass, so that deadlines and idle times
 //! need nobody's help; it ends with the last handle.
 //!
 //! A lease that follows a release of the same key at once takes it over, and the pool hears of both
@@ -14,8 +14,16 @@
 //! The clock is [`std::time::Instant`], with the processor's counter between looks at it. It stands
 //! still while the host sleeps: rule T of the pool (suspect connections) never applies.
 
+#[cfg(not(loom))]
+mod clock;
+#[cfg(loom)]
+#[path = "shared/still_clock.rs"]
 mod clock;
 mod guard;
+#[cfg(all(test, loom))]
+mod orders;
+mod seat;
+mod sync;
 mod timer;
 mod untold;
 mod waiting;
@@ -24,16 +32,14 @@ use core::fmt;
 use std::io;
 use std::sync::{Arc, Weak};
 
-use foldhash::fast::FixedState;
-use hashbrown::HashMap;
-use parking_lot::{Mutex, MutexGuard};
-
 use self::clock::{Clock, Seen};
 pub use self::guard::{Attempt, Lease};
+use self::seat::{Seat, Wake};
+use self::sync::{Mutex, MutexGuard};
 use self::timer::Timer;
 use self::untold::Untold;
 pub use self::waiting::Leasing;
-use self::waiting::{Seat, Wake};
+use self::waiting::Told;
 use crate::event::Event;
 use crate::ids::{ClientId, KeyId, RouteId, SlotId, WaiterId};
 use crate::lease::{Brief, Condition, Denial, Grant, Outcome, Released, Request};
@@ -122,8 +128,8 @@ struct State<T> {
     untold: Untold<T>,
     /// Connections that nobody holds, by the index of their slot.
     moored: Vec<Option<Box<Boat<T>>>>,
-    /// Those who wait.
-    seats: HashMap<WaiterId, Seat<T>, FixedState>,
+    /// The seats of those who wait, by the index of the waiter.
+    seats: Vec<Option<Arc<Seat<Told<T>>>>>,
     /// When the thread looks next by itself.
     alarm: Instant,
     seen: Seen,
@@ -149,8 +155,24 @@ type Entered<'pool, T> = (MutexGuard<'pool, State<T>>, Now);
 /// What is left to do when the lock is free again.
 struct Effects<T> {
     attempts: Vec<(SlotId, RouteId)>,
+    /// One to wake: most often there is no other.
+    wake: Option<Wake>,
     wakes: Vec<Wake>,
     dropped: Vec<Box<Boat<T>>>,
+}
+
+impl<T> Effects<T> {
+    const fn none() -> Self {
+        Self { attempts: Vec::new(), wake: None, wakes: Vec::new(), dropped: Vec::new() }
+    }
+
+    fn wake(&mut self, wake: Option<Wake>) {
+        if self.wake.is_none() {
+            self.wake = wake;
+        } else {
+            self.wakes.extend(wake);
+        }
+    }
 }
 
 impl<T: Send + 'static> SharedPool<T> {
@@ -171,7 +193,7 @@ impl<T: Send + 'static> SharedPool<T> {
                 pool: Pool::new(config, seed),
                 untold: Untold::new(),
                 moored: Vec::new(),
-                seats: HashMap::with_hasher(FixedState::with_seed(seed)),
+                seats: Vec::new(),
                 alarm: Instant::ORIGIN,
                 seen,
             }),
@@ -180,7 +202,10 @@ impl<T: Send + 'static> SharedPool<T> {
             timer: Arc::clone(&timer),
         });
         let watched: Weak<Inner<T>> = Arc::downgrade(&inner);
-        timer::spawn(timer, move || watched.upgrade().map(|inner| inner.pass_time()))?;
+        // Of loom's threads each is one that a test began.
+        if cfg!(not(loom)) {
+            timer::spawn(timer, move || watched.upgrade().map(|inner| inner.pass_time()))?;
+        }
         Ok(Self { inner })
     }
 
@@ -328,7 +353,7 @@ impl<T> Inner<T> {
     }
 
     fn carry_out(self: &Arc<Self>, effects: Effects<T>) {
-        for wake in effects.wakes {
+        for wake in effects.wake.into_iter().chain(effects.wakes) {
             wake.wake();
         }
         drop(effects.dropped);
@@ -407,7 +432,7 @@ impl<T> Drop for Inner<T> {
 impl<T> State<T> {
     /// Empties the pool's queue of events, so that nothing waits there while the lock is free.
     fn take_events(&mut self, now: Now) -> Effects<T> {
-        let mut effects = Effects { attempts: Vec::new(), wakes: Vec::new(), dropped: Vec::new() };
+        let mut effects = Effects::none();
         while let Some(event) = self.pool.poll_event() {
             match event {
                 Event::Connect { slot, route } => effects.attempts.push((slot, route)),
@@ -415,10 +440,10 @@ impl<T> State<T> {
                 Event::Abandon { .. } => {}
                 Event::Granted { waiter, grant } => {
                     let boat = self.lend(&grant);
-                    effects.wakes.extend(self.seat(waiter, Ok(boat)));
+                    effects.wake(self.tell(waiter, Ok(boat)));
                 }
                 Event::Refused { waiter, denial } => {
-                    effects.wakes.extend(self.seat(waiter, Err(denial)));
+                    effects.wake(self.tell(waiter, Err(denial)));
                 }
                 Event::Close { slot, .. } => {
                     effects.dropped.push(self.cast_off(slot));
@@ -436,20 +461,26 @@ impl<T> State<T> {
         effects
     }
 
-    /// Notes what became of one who waits; says whom to wake.
-    fn seat(&mut self, waiter: WaiterId, outcome: waiting::Told<T>) -> Option<Wake> {
-        let seat = self.seats.get_mut(&waiter).expect("one who waits has a seat");
-        seat.outcome = Some(outcome);
-        seat.wake.take()
+    /// Tells one who waits what became of it; says whom to wake.
+    fn tell(&mut self, waiter: WaiterId, told: Told<T>) -> Option<Wake> {
+        let seat = self.rise(waiter).expect("one who waits has a seat");
+        let told = seat.tell(told);
+        told.unwrap_or_else(|_| unreachable!("who leaves is no waiter any more"))
+    }
+
+    /// Gives one who waits a seat.
+    fn sit(&mut self, waiter: WaiterId, seat: Arc<Seat<Told<T>>>) {
+        put(&mut self.seats, waiter.index, seat);
+    }
+
+    /// Takes the seat of one who waits no more.
+    fn rise(&mut self, waiter: WaiterId) -> Option<Arc<Seat<Told<T>>>> {
+        self.seats.get_mut(place(waiter.index))?.take()
     }
 
     /// Puts a connection where nobody holds it: in the place of its slot.
     fn moor(&mut self, slot: u32, boat: Box<Boat<T>>) {
-        let index = place(slot);
-        if self.moored.len() <= index {
-            self.moored.resize_with(index + 1, || None);
-        }
-        self.moored[index] = Some(boat);
+        put(&mut self.moored, slot, boat);
     }
 
     /// Takes a connection that is granted.
@@ -464,6 +495,15 @@ impl<T> State<T> {
     }
 }
 
-fn place(slot: u32) -> usize {
-    usize::try_from(slot).expect("an index fits")
+/// Puts a value into its place, which is made if need be.
+fn put<V>(places: &mut Vec<Option<V>>, index: u32, value: V) {
+    let index = place(index);
+    if places.len() <= index {
+        places.resize_with(index + 1, || None);
+    }
+    places[index] = Some(value);
+}
+
+fn place(index: u32) -> usize {
+    usize::try_from(index).expect("an index fits")
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::step::{self, Done, Steps, cargo};
-use crate::{requirements, test, tidy, tools};
+use crate::{loom, requirements, test, tidy, tools};
 
 /// The chore: the steps, then the table, whether they all passed or not.
 pub(crate) fn run(root: &Path) -> Done {
@@ -35,5 +35,6 @@ fn take_all(root: &Path, steps: &mut Steps) -> Done {
         let arguments = ["build", "--workspace", "--all-targets", "--all-features", "--locked"];
         step::run(cargo(root).args(arguments))
     })?;
+    steps.take("loom", || loom::run(root))?;
     steps.take("test", || test::run(root, &[], test::Skips::Forbidden))
 }

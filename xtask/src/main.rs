@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod loom;
 mod requirements;
 mod scripts;
 mod sim;
@@ -38,6 +39,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Every order in which threads can meet at the shared pool.
+    Loom,
     /// Whole systems under seeded faults, on a virtual clock; see lab/README.md.
     Sim {
         /// What the simulation is told: `--seeds N`, `--first-seed S`, `--seed N`, `--tables`, ..
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().chore {
         Chore::Ci => ci::run(&root),
         Chore::Test { arguments } => test::run(&root, &arguments, test::Skips::Allowed),
+        Chore::Loom => loom::run(&root),
         Chore::Sim { arguments } => sim::run(&root, &arguments),
         Chore::Bench { arguments } => bench::run(&root, &arguments),
         Chore::Tidy => tidy::run(&root),

@@ -75,7 +75,7 @@ impl<T> fmt::Debug for Attempt<T> {
 pub struct Lease<T> {
     inner: Arc<Inner<T>>,
     /// Nothing only while it is being given back.
-    boat: Option<Box<Boat<T>>>,
+    pub(super) boat: Option<Box<Boat<T>>>,
 }
 
 impl<T> Lease<T> {

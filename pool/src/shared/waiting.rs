@@ -1,4 +1,4 @@
-//! Waiting for a lease: a thread parks on its own condition, a task leaves its waker.
+//! Waiting for a lease: a thread sleeps until it is unparked, a task leaves its waker.
 
 use core::fmt;
 use core::future::Future;
@@ -6,8 +6,8 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
-use parking_lot::Condvar;
-
+use super::seat::{Seat, Wake};
+use super::sync::{current, park};
 use super::{
     Boat, Condition, Denial, Duration, Entered, Inner, Lease, Outcome, State, Terms, WaiterId,
 };
@@ -15,29 +15,11 @@ use super::{
 /// What became of one who waits.
 pub(super) type Told<T> = Result<Box<Boat<T>>, Denial>;
 
-/// The place of one who waits.
-pub(super) struct Seat<T> {
-    /// What became of it, once it is known.
-    pub(super) outcome: Option<Told<T>>,
-    /// How to tell it; nothing once it was.
-    pub(super) wake: Option<Wake>,
-}
-
-/// How to tell one who waits that its outcome is there.
-pub(super) enum Wake {
-    Thread(Arc<Condvar>),
-    Task(Waker),
-}
-
-impl Wake {
-    pub(super) fn wake(self) {
-        match self {
-            Self::Thread(bell) => {
-                bell.notify_one();
-            }
-            Self::Task(waker) => waker.wake(),
-        }
-    }
+/// One who waits.
+#[derive(Debug)]
+struct Waiting<T> {
+    waiter: WaiterId,
+    seat: Arc<Seat<Told<T>>>,
 }
 
 impl<T> Inner<T> {
@@ -60,22 +42,15 @@ impl<T> Inner<T> {
         terms: Terms,
         timeout: Duration,
     ) -> Result<Lease<T>, Denial> {
-        let mut bell = None;
-        let wake = || Wake::Thread(Arc::clone(bell.insert(Arc::new(Condvar::new()))));
-        let waiter = match self.ask(entered, terms, timeout, wake) {
+        let waiting = match self.ask(entered, terms, timeout, || Wake::Thread(current())) {
             Asked::Told(told) => return self.settle(told),
-            Asked::Waiting(waiter) => waiter,
+            Asked::Waiting(waiting) => waiting,
         };
-        let bell = bell.expect("one who waits has left a bell");
-        let mut state = self.state.lock();
         loop {
-            let seat = state.seats.get_mut(&waiter).expect("one who waits has a seat");
-            if let Some(told) = seat.outcome.take() {
-                state.seats.remove(&waiter);
-                drop(state);
+            if let Some(told) = waiting.seat.look() {
                 return self.settle(told);
             }
-            bell.wait(&mut state);
+            park();
         }
     }
 
@@ -114,8 +89,9 @@ impl<T> Inner<T> {
             }
             Outcome::Refused(denial) => Asked::Told(Err(denial)),
             Outcome::Waiting(waiter) => {
-                state.seats.insert(waiter, Seat { outcome: None, wake: Some(wake()) });
-                Asked::Waiting(waiter)
+                let seat = Arc::new(Seat::new(wake()));
+                state.sit(waiter, Arc::clone(&seat));
+                Asked::Waiting(Waiting { waiter, seat })
             }
         };
         self.finish(state, now);
@@ -127,38 +103,41 @@ impl<T> Inner<T> {
     }
 
     /// Gives up a seat. What was already given to it goes on to the next, unused.
-    fn leave(self: &Arc<Self>, waiter: WaiterId) {
+    fn leave(self: &Arc<Self>, waiting: &Waiting<T>) {
         let (mut state, now) = self.enter();
-        let Some(seat) = state.seats.remove(&waiter) else { return };
         state.tell_releases();
-        match seat.outcome {
-            Some(Ok(boat)) => {
+        // Nobody is told but under the lock: what is not told now will not be.
+        let wake = match waiting.seat.leave() {
+            Ok(Ok(boat)) => {
                 let lease = boat.brief.lease;
                 state.moor(lease.index, boat);
                 let released = state.pool.release(now, lease, Condition::Unused);
                 released.expect("a lease that nobody else has seen is held");
+                None
             }
-            Some(Err(_)) => {}
-            None => {
-                state.pool.cancel(now, waiter).expect("one without an outcome waits");
+            Ok(Err(_)) => None,
+            Err(wake) => {
+                state.pool.cancel(now, waiting.waiter).expect("one who was not told waits");
+                state.rise(waiting.waiter);
+                wake
             }
-        }
+        };
         self.finish(state, now);
-        drop(seat.wake);
+        drop(wake);
     }
 }
 
 /// What the pool said.
 enum Asked<T> {
     Told(Told<T>),
-    Waiting(WaiterId),
+    Waiting(Waiting<T>),
 }
 
 /// How far a [`Leasing`] has come.
-enum Stage {
+enum Stage<T> {
     /// It was not polled yet.
     Asking,
-    Waiting(WaiterId),
+    Waiting(Waiting<T>),
     Done,
 }
 
@@ -197,7 +176,7 @@ pub struct Leasing<T> {
     inner: Arc<Inner<T>>,
     terms: Terms,
     timeout: Duration,
-    stage: Stage,
+    stage: Stage<T>,
 }
 
 impl<T> Leasing<T> {
@@ -205,61 +184,55 @@ impl<T> Leasing<T> {
         Self { inner, terms, timeout, stage: Stage::Asking }
     }
 
-    /// What became of it, or nothing yet; then `context` is woken when it is known.
-    fn look(&self, waiter: WaiterId, context: &Context<'_>) -> Option<Told<T>> {
-        let wake = Wake::Task(context.waker().clone());
-        let mut state = self.inner.state.lock();
-        let seat = state.seats.get_mut(&waiter).expect("one who waits has a seat");
-        let Some(told) = seat.outcome.take() else {
-            let former = seat.wake.replace(wake);
-            // A waker may hold a task, and the task a lease of this pool: it is dropped without
-            // the lock.
-            drop(state);
-            drop(former);
-            return None;
-        };
-        state.seats.remove(&waiter);
-        Some(told)
+    /// Asks the pool, or looks at the seat that it gave.
+    #[inline(never)]
+    fn wait(
+        inner: &Arc<Inner<T>>,
+        asking: Option<(Entered<'_, T>, Terms, Duration)>,
+        stage: &mut Stage<T>,
+        waker: &Waker,
+    ) -> Poll<Result<Lease<T>, Denial>> {
+        if let Some((entered, terms, timeout)) = asking {
+            match inner.ask(entered, terms, timeout, || Wake::Task(waker.clone())) {
+                Asked::Told(told) => {
+                    *stage = Stage::Done;
+                    return Poll::Ready(inner.settle(told));
+                }
+                Asked::Waiting(waiting) => *stage = Stage::Waiting(waiting),
+            }
+        }
+        let Stage::Waiting(waiting) = stage else { panic!("polled after it was ready") };
+        let Some(told) = waiting.seat.look_again(waker) else { return Poll::Pending };
+        *stage = Stage::Done;
+        Poll::Ready(inner.settle(told))
     }
 }
 
 impl<T> Future for Leasing<T> {
     type Output = Result<Lease<T>, Denial>;
 
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Self { inner, terms, timeout, stage } = &mut *self;
-        if matches!(stage, Stage::Asking) {
-            let entered = match inner.take_over(*terms) {
+        let asking = if matches!(stage, Stage::Asking) {
+            match inner.take_over(*terms) {
                 Ok(lease) => {
                     *stage = Stage::Done;
                     return Poll::Ready(Ok(lease));
                 }
-                Err(entered) => entered,
-            };
-            let wake = || Wake::Task(context.waker().clone());
-            match inner.ask(entered, *terms, *timeout, wake) {
-                Asked::Told(told) => {
-                    *stage = Stage::Done;
-                    return Poll::Ready(inner.settle(told));
-                }
-                Asked::Waiting(waiter) => *stage = Stage::Waiting(waiter),
+                Err(entered) => Some((entered, *terms, *timeout)),
             }
-        }
-        let Stage::Waiting(waiter) = *stage else { panic!("polled after it was ready") };
-        match self.look(waiter, context) {
-            Some(told) => {
-                self.stage = Stage::Done;
-                Poll::Ready(self.inner.settle(told))
-            }
-            None => Poll::Pending,
-        }
+        } else {
+            None
+        };
+        Self::wait(inner, asking, stage, context.waker())
     }
 }
 
 impl<T> Drop for Leasing<T> {
     fn drop(&mut self) {
-        if let Stage::Waiting(waiter) = self.stage {
-            self.inner.leave(waiter);
+        if let Stage::Waiting(waiting) = &self.stage {
+            self.inner.leave(waiting);
         }
     }
 }
