@@ -89,6 +89,28 @@ fn without_a_round_trip_time_the_handshake_counts() {
 }
 
 #[test]
+fn a_handshake_may_take_less_than_its_attempt() {
+    let (mut quay, route) = quay();
+    let open = |quay: &mut Quay| {
+        let waiter = waiting(quay.ask(Request { fresh: true, ..quay.request(route) }));
+        let slot = quay.connect_event();
+        quay.sleep(SEC);
+        assert!(quay.pool.opened_within(quay.now, slot, 9, AddressId(7), MS));
+        let grant = quay.granted(waiter);
+        quay.release(grant.lease, Condition::Reusable);
+        grant
+    };
+    for _ in 0..3 {
+        let idle = open(&mut quay);
+        quay.sleep(5 * SEC);
+        quay.fin(idle.slot);
+    }
+    quay.sleep(100 * MS);
+    let idle = open(&mut quay);
+    closes(&mut quay, &idle, 4250 * MS, CloseCause::LearnedIdle);
+}
+
+#[test]
 fn the_idle_timeout_is_the_ceiling() {
     let mut quay = Quay::new();
     let route = patient_route(&mut quay, 6 * SEC);

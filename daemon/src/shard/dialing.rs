@@ -157,7 +157,9 @@ impl Shard {
         }
         self.shunned.forgive(link.peer);
         self.connections.opened(now.monotonic, connection);
-        if !self.pool.opened_at(now, link.slot, connection, link.address()) {
+        let measured = self.stack.info(instant(now), connection).ok().and_then(|info| info.rtt);
+        let round_trip = measured.unwrap_or(now.monotonic.since(link.since));
+        if !self.pool.opened_within(now, link.slot, connection, link.address(), round_trip) {
             self.connections.forget(connection);
             let _gone = self.stack.abort(instant(now), connection);
         }

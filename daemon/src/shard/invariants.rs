@@ -2,7 +2,7 @@
 //!
 //! Looked at after every turn of every test and of the simulation; the daemon never calls it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Shard;
 use super::connections::Role;
@@ -20,6 +20,7 @@ impl Shard {
         self.stack.assert_invariants();
         self.check_leases();
         self.check_counts();
+        self.check_population();
         self.check_holdings();
     }
 
@@ -79,6 +80,19 @@ impl Shard {
             let is_let_go = link.role == Role::Closing;
             assert!(is_let_go || self.stack.ends(connection).is_ok(), "{connection:?} {link:?}");
         }
+    }
+
+    /// Each route has as many connections to each address as it is said to have.
+    fn check_population(&self) {
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for (_, link) in self.connections.iter().filter(|(_, link)| link.role != Role::Closing) {
+            *counts.entry((link.route, link.peer)).or_default() += 1;
+        }
+        let population = self.connections.population();
+        for ((route, address), count) in &counts {
+            assert_eq!(population.of(*route, *address), *count, "{route:?} to {address}");
+        }
+        assert_eq!(population.len(), counts.len(), "ways on which nothing leads");
     }
 
     /// What each user is said to hold is what its sessions hold.

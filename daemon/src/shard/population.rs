@@ -35,6 +35,11 @@ impl Population {
         self.by_route.get(&route).and_then(|counts| counts.get(&address)).copied().unwrap_or(0)
     }
 
+    /// Routes and addresses that have one.
+    pub(super) fn len(&self) -> usize {
+        self.by_route.values().map(BTreeMap::len).sum()
+    }
+
     /// Where the connections of `route` lead.
     pub(super) fn addresses(&self, route: RouteId) -> impl Iterator<Item = SocketAddr> {
         self.by_route.get(&route).into_iter().flat_map(|counts| counts.keys().copied())

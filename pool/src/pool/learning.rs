@@ -37,8 +37,23 @@ impl<C: Copy> Pool<C> {
     /// connections to the same address, on every route.
     #[must_use = "a connection that is not wanted is the caller's to close"]
     pub fn opened_at(&mut self, now: Now, slot: SlotId, connection: C, address: AddressId) -> bool {
-        let found = self.slots.get(slot.index, slot.generation);
-        if let Some(State::Connecting { since, .. }) = found.map(|slot| slot.state) {
+        let found = self.slots.get(slot.index, slot.generation).map(|slot| slot.state);
+        let Some(State::Connecting { since, .. }) = found else { return false };
+        self.opened_within(now, slot, connection, address, now.monotonic.since(since))
+    }
+
+    /// The same, where the attempt took longer than its handshake, because a name was resolved first or
+    /// another address was tried: the handshake took this `round_trip`.
+    #[must_use = "a connection that is not wanted is the caller's to close"]
+    pub fn opened_within(
+        &mut self,
+        now: Now,
+        slot: SlotId,
+        connection: C,
+        address: AddressId,
+        round_trip: Duration,
+    ) -> bool {
+        if self.is_connecting(slot) {
             let index = self.addresses.join(address);
             self.slots[slot.index].address = index;
             let route = self.slots[slot.index].route;
@@ -48,7 +63,7 @@ impl<C: Copy> Pool<C> {
             if let Some(address) = self.addresses.at_mut(index)
                 && address.srtt().is_zero()
             {
-                address.set_srtt(now.monotonic.since(since));
+                address.set_srtt(round_trip);
             }
         }
         self.opened(now, slot, connection)

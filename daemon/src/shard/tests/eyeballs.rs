@@ -256,6 +256,37 @@ fn an_address_that_was_silent_is_tried_last_for_a_while() {
 }
 
 #[test]
+fn all_that_were_silent_when_time_ran_out_are_tried_last() {
+    let mut world = world();
+    world.upstream.silent.extend([ADDRESSES[0], ADDRESSES[1]]);
+    world.config.routes[1].addresses = vec![ADDRESSES[0], ADDRESSES[1]];
+    world.play(
+        r#"
+        reload
+        a > HELLO; 1 LEASE route=many deadline=2000
+            a < WELCOME
+            pool: connecting 1, waiting 1
+        wait 2010ms
+            a < 1 REFUSED queue_timeout
+            pool: connecting 1
+        wait 1s
+            pool: empty
+        "#,
+    );
+    world.config.routes[1].addresses = ADDRESSES.to_vec();
+    world.play(
+        r#"
+        reload
+        wait 1s
+        a > 2 LEASE route=many
+            u1 opens at 10.0.0.3
+            a < 2 LEASED new
+            pool: leased 1
+        "#,
+    );
+}
+
+#[test]
 fn a_shutdown_gives_up_all_handshakes_of_an_attempt() {
     let mut world = world();
     world.play(
