@@ -7,9 +7,11 @@
 #![deny(unsafe_code)]
 
 pub mod cli;
+pub mod comm;
 pub mod config;
 pub mod control;
 pub mod descriptors;
+pub mod inspect;
 pub mod interface;
 pub mod logging;
 pub mod metrics;

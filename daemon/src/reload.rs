@@ -28,6 +28,12 @@ impl Reloader {
         Self { inputs, loaded }
     }
 
+    /// What is in force, as TOML, with the origin of each value that is not the default.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.loaded.to_toml()
+    }
+
     /// Reads everything again.
     ///
     /// # Errors

@@ -101,7 +101,11 @@ pub fn run(inputs: Inputs, loaded: Loaded, systemd: &Environment) -> Result<(), 
         signals,
         notifier: systemd.notifier().map_err(system("reaching NOTIFY_SOCKET"))?,
         watchdog: systemd.watchdog(pid),
-        load: Box::new(move || reloader.load()),
+        config: reloader.text(),
+        load: Box::new(move || {
+            let change = reloader.load()?;
+            Ok((change, reloader.text()))
+        }),
         drain_timeout: config.control.drain_timeout,
     })
     .map_err(system("starting the control plane"))?;

@@ -20,6 +20,7 @@ use wharfd::control::door::{self, Reloaded, Request, ShardInbox};
 use wharfd::control::listening::ListeningSocket;
 use wharfd::control::signals::Signals;
 use wharfd::control::{CONNECTIONS_MAX, ControlThread, Settings, start};
+use wharfd::inspect::SessionRow;
 use wharfd::snapshot::{RouteCounts, Snapshot};
 use wharfd::systemd::notify::Notifier;
 
@@ -60,6 +61,11 @@ fn serve(mut inbox: ShardInbox<String>, asked: &Asked) {
                     ..Snapshot::default()
                 }),
                 Request::Connections(reply) => reply.send(Vec::new()),
+                Request::Sessions(reply) => reply.send(vec![session()]),
+                Request::Trace(filter, reply) => {
+                    assert_eq!(filter.last, Some(7));
+                    reply.send(Vec::new());
+                }
                 Request::Reload(config, reply) => {
                     asked.configs.lock().unwrap().push(*config);
                     reply.send(Reloaded { at_next_start: vec!["device.mtu".to_owned()] });
@@ -74,6 +80,18 @@ fn serve(mut inbox: ShardInbox<String>, asked: &Asked) {
                 Request::Ping(reply) => reply.send(()),
             }
         }
+    }
+}
+
+/// A session of this very process.
+fn session() -> SessionRow {
+    SessionRow {
+        pid: i32::try_from(std::process::id()).expect("a number of a process"),
+        comm: String::new(),
+        uid: 0,
+        gid: 0,
+        buffered_bytes: 0,
+        lease: None,
     }
 }
 
@@ -105,8 +123,9 @@ impl Plane {
             watchdog: Some(Duration::from_millis(200)),
             load: Box::new(move || match fs::read_to_string(&config).unwrap() {
                 bad if bad.contains("bad") => Err(bad),
-                good => Ok(Box::new(good)),
+                good => Ok((Box::new(good.clone()), good)),
             }),
+            config: "at first".to_owned(),
             drain_timeout: Duration::from_secs(30),
         })
         .unwrap();
@@ -276,6 +295,12 @@ fn the_admin_socket_answers_its_commands_and_says_what_it_does_not_know() {
     let paused = plane.ask("pause web\n");
     assert_eq!((&paused["command"], &paused["route"]), (&"pause".into(), &"web".into()));
     assert_eq!(plane.ask("resume\n")["routes"], 1);
+    let sessions = plane.ask("sessions\n");
+    assert!(!sessions["sessions"][0]["comm"].as_str().unwrap().is_empty(), "{sessions}");
+    assert_eq!(plane.ask("trace last=7\n")["transitions"], serde_json::json!([]));
+    assert_eq!(plane.ask("trace age=7\n")["error"]["code"], "bad_filter");
+    assert_eq!(plane.ask("config\n")["toml"], "at first");
+    assert!(plane.ask("memory\n")["kinds"].is_object());
     assert_eq!(plane.ask("deny unknown\n")["error"]["code"], "no_such_route");
     assert_eq!(plane.ask("state\n")["error"]["code"], "unknown_command");
     assert_eq!(plane.ask(&"x".repeat(300))["error"]["code"], "line_too_long");
@@ -291,6 +316,7 @@ fn sighup_reloads_and_a_bad_file_changes_nothing() {
     assert_eq!(plane.heard(), "READY=1\nSTATUS=serving\n");
     assert_eq!(*plane.asked.configs.lock().unwrap(), ["second"]);
     assert_eq!(plane.ask("status\n")["config"]["at_next_start"][0], "device.mtu");
+    assert_eq!(plane.ask("config\n")["toml"], "second");
 
     fs::write(plane.path("config"), "bad key").unwrap();
     Plane::signal(Signal::HUP);

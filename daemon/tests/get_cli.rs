@@ -169,8 +169,10 @@ fn disposition(daemon: &LeaseDaemon) -> Option<Disposition> {
 fn a_daemon_that_is_not_there_ends_with_three() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.sock");
-    let verbs = [&["get", "http://10.213.0.1/"][..], &["status"], &["routes"], &["ss"], &["nstat"]];
-    for verb in verbs {
+    let reading = ["status", "routes", "leases", "waiters", "clients", "trace", "config", "memory"];
+    let reading = reading.iter().chain(&["ss", "nstat"]).map(|verb| vec![*verb]);
+    for verb in reading.chain([vec!["get", "http://10.213.0.1/"]]) {
+        let verb = &verb;
         let output = wharf().args(verb).arg("--socket").arg(&missing).output().unwrap();
         assert_eq!(output.status.code(), Some(3), "{verb:?}: {output:?}");
         let said = complaints(&output);

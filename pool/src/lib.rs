@@ -59,6 +59,7 @@ mod group;
 pub mod histogram;
 mod hold;
 mod ids;
+mod journal;
 mod learned;
 mod lease;
 mod limits;
@@ -77,6 +78,7 @@ mod wheel;
 
 pub use event::{ConnectFailure, Event, How, Overdue};
 pub use ids::{AddressId, ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
+pub use journal::{Step, Transition};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};
 pub use pool::Pool;

@@ -21,6 +21,9 @@ pub struct PoolConfig {
     pub max_connecting_total: usize,
     /// How long a suspect connection has to answer its probe.
     pub probe_timeout: Duration,
+    /// How many of the last things that happened to connections are remembered, for
+    /// [`Pool::transitions`](crate::Pool::transitions); zero is none.
+    pub journal: usize,
 }
 
 impl Default for PoolConfig {
@@ -30,6 +33,7 @@ impl Default for PoolConfig {
             max_waiters_total: 8192,
             max_connecting_total: 256,
             probe_timeout: Duration::from_secs(2),
+            journal: 0,
         }
     }
 }

@@ -23,6 +23,7 @@ mod connect;
 mod elision;
 mod fairness;
 mod gate;
+mod history;
 mod idle;
 mod learning;
 mod operate;
@@ -50,6 +51,7 @@ use crate::destinations::Destinations;
 use crate::event::Event;
 use crate::group::Groups;
 use crate::ids::{ClientId, RouteId, SlotId, WaiterId};
+use crate::journal::{Journal, Step};
 use crate::lease::{CancelError, Cancelled, Condition, Outcome, Request};
 use crate::limits::{PoolConfig, RouteConfig};
 use crate::list::List;
@@ -117,6 +119,7 @@ pub struct Pool<C> {
     next_waiter: u64,
     random: Random,
     events: VecDeque<Event<C>>,
+    journal: Journal<C>,
     stats: PoolStats,
 }
 
@@ -157,6 +160,7 @@ impl<C: Copy> Pool<C> {
             next_waiter: 0,
             random,
             events: VecDeque::new(),
+            journal: Journal::new(),
             stats: PoolStats::default(),
         }
     }

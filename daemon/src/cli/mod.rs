@@ -8,16 +8,21 @@
 
 mod admin;
 mod clock;
+mod config;
 mod demo;
 mod get;
 mod http;
+mod memory;
 mod nstat;
 mod orders;
 mod routes;
+mod sessions;
+mod span;
 mod ss;
 mod status;
 mod table;
 mod terminal;
+mod trace;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -26,6 +31,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use self::sessions::View;
 use crate::order::Order;
 
 /// What the tool was called with: the arguments after its own name, and the environment that it
@@ -86,6 +92,18 @@ enum Command {
     Status(admin::Options),
     /// Show who holds and who waits, by route
     Routes(admin::Options),
+    /// Show who holds a connection, the longest first
+    Leases(admin::Options),
+    /// Show who waits for one, the longest first
+    Waiters(admin::Options),
+    /// Show the processes that are connected, and what each has
+    Clients(admin::Options),
+    /// Show what happened to connections
+    Trace(trace::Options),
+    /// Show the configuration in effect
+    Config(admin::Options),
+    /// Show what holds memory, and what may
+    Memory(admin::Options),
     /// Show the stack's connections, one a line
     Ss(ss::Options),
     /// Show the stack's counters, by the kernel's names
@@ -115,6 +133,12 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Ok(Command::Get(options)) => get::run(&options, environment),
         Ok(Command::Status(options)) => status::run(&options, environment),
         Ok(Command::Routes(options)) => routes::run(&options, environment),
+        Ok(Command::Leases(options)) => sessions::run(View::Leases, &options, environment),
+        Ok(Command::Waiters(options)) => sessions::run(View::Waiters, &options, environment),
+        Ok(Command::Clients(options)) => sessions::run(View::Clients, &options, environment),
+        Ok(Command::Trace(options)) => trace::run(&options, environment),
+        Ok(Command::Config(options)) => config::run(&options, environment),
+        Ok(Command::Memory(options)) => memory::run(&options, environment),
         Ok(Command::Ss(options)) => ss::run(&options, environment),
         Ok(Command::Nstat(options)) => nstat::run(&options, environment),
         Ok(Command::Pause(options)) => orders::run(Order::Pause, &options, environment),

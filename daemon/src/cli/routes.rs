@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::span::span;
 use super::table::{Side, Table};
 use super::terminal::Terminal;
 use super::{Environment, Exit, admin};
@@ -21,6 +22,10 @@ struct Route {
     connections: Connections,
     waiters: u64,
     oldest_waiter_seconds: f64,
+    backoff_seconds: f64,
+    learned_idle_seconds: f64,
+    paused: u64,
+    denied: u64,
     wait_p99_seconds: Option<f64>,
     leases: Leases,
     lease_failures: u64,
@@ -63,6 +68,8 @@ fn render(answer: &Answer, terminal: Terminal) -> String {
         ("LEASES", Side::Right),
         ("REUSED", Side::Right),
         ("ERRORS", Side::Right),
+        ("IDLE-LIMIT", Side::Right),
+        ("STATE", Side::Left),
     ]);
     for route in &answer.routes {
         let Route { connections, leases, .. } = route;
@@ -74,26 +81,39 @@ fn render(answer: &Answer, terminal: Terminal) -> String {
             connections.connecting.to_string(),
             if route.limit == 0 { "-".to_owned() } else { route.limit.to_string() },
             route.waiters.to_string(),
-            if route.waiters == 0 { "-".to_owned() } else { span(route.oldest_waiter_seconds) },
+            if route.waiters == 0 { "-".to_owned() } else { seconds(route.oldest_waiter_seconds) },
             route
                 .wait_p99_seconds
-                .map_or_else(|| "-".to_owned(), |wait| format!("<{}", span(wait))),
+                .map_or_else(|| "-".to_owned(), |wait| format!("<{}", seconds(wait))),
             (reused + leases.new).to_string(),
             share(reused, reused + leases.new),
             (route.lease_failures + route.connect_failures).to_string(),
+            if route.learned_idle_seconds > 0.0 {
+                seconds(route.learned_idle_seconds)
+            } else {
+                "-".to_owned()
+            },
+            state(route),
         ]);
     }
     table.render(terminal)
 }
 
-/// A time as people write it: whole microseconds, or milliseconds, or seconds to a tenth.
-fn span(seconds: f64) -> String {
-    let time = Duration::try_from_secs_f64(seconds).unwrap_or_default();
-    match time.as_micros() {
-        micros @ 0..1000 => format!("{micros}us"),
-        1000..1_000_000 => format!("{}ms", time.as_millis()),
-        _ => format!("{:.1}s", time.as_secs_f64()),
+/// What keeps a route from granting or opening; the operator's doing comes first.
+fn state(route: &Route) -> String {
+    match route {
+        Route { denied: 1.., .. } => "denied".to_owned(),
+        Route { paused: 1.., .. } => "paused".to_owned(),
+        Route { backoff_seconds, .. } if *backoff_seconds > 0.0 => {
+            format!("backoff {}", seconds(*backoff_seconds))
+        }
+        Route { .. } => "open".to_owned(),
     }
+}
+
+/// What the daemon tells in seconds; nonsense is no time.
+fn seconds(seconds: f64) -> String {
+    span(Duration::try_from_secs_f64(seconds).unwrap_or_default())
 }
 
 /// A part of the whole in hundredths.
@@ -114,34 +134,45 @@ mod tests {
             {"name": "http://10.213.0.1:8080", "limit": 16, "total": 3,
              "connections": {"connecting": 0, "idle": 2, "leased": 1, "settling": 0},
              "waiters": 0, "oldest_waiter_seconds": 0.0, "wait_p99_seconds": 0.0005,
+             "backoff_seconds": 0.0, "learned_idle_seconds": 5.0, "paused": 0, "denied": 0,
              "leases": {"idle": 90, "handoff": 5, "new": 5}, "lease_failures": 1,
              "connect_failures": 2},
             {"name": "api", "limit": 0, "total": 0,
              "connections": {"connecting": 4, "idle": 0, "leased": 0},
              "waiters": 7, "oldest_waiter_seconds": 1.25, "wait_p99_seconds": null,
+             "backoff_seconds": 1.5, "learned_idle_seconds": 0.0, "paused": 1, "denied": 0,
              "leases": {"idle": 0, "handoff": 0, "new": 0}, "lease_failures": 0,
              "connect_failures": 0},
         ]}))
         .unwrap();
         let expected = "\
-ROUTE                   LEASED  IDLE  CONNECTING  MAX  WAITERS  OLDEST-WAIT  WAIT-P99  LEASES  REUSED  ERRORS
-http://10.213.0.1:8080       1     2           0   16        0            -    <500us     100     95%       3
-api                          0     0           4    -        7         1.2s         -       0       -       0
+ROUTE                   LEASED  IDLE  CONNECTING  MAX  WAITERS  OLDEST-WAIT  WAIT-P99  LEASES  REUSED  ERRORS  IDLE-LIMIT  STATE
+http://10.213.0.1:8080       1     2           0   16        0            -    <500us     100     95%       3        5.0s  open
+api                          0     0           4    -        7         1.2s         -       0       -       0           -  paused
 ";
         assert_eq!(render(&answer, Terminal::default()), expected);
+    }
+
+    #[test]
+    fn what_keeps_a_route_from_granting() {
+        let state_of = |backoff: f64, paused: u64, denied: u64| {
+            let route = serde_json::json!({"name": "r", "limit": 1,
+                "connections": {"connecting": 0, "idle": 0, "leased": 0}, "waiters": 0,
+                "oldest_waiter_seconds": 0.0, "wait_p99_seconds": null,
+                "backoff_seconds": backoff, "learned_idle_seconds": 0.0, "paused": paused,
+                "denied": denied, "leases": {"idle": 0, "handoff": 0, "new": 0},
+                "lease_failures": 0, "connect_failures": 0});
+            state(&serde_json::from_value(route).unwrap())
+        };
+        assert_eq!(state_of(0.0, 0, 0), "open");
+        assert_eq!(state_of(1.5, 0, 0), "backoff 1.5s");
+        assert_eq!(state_of(1.5, 2, 0), "paused");
+        assert_eq!(state_of(0.0, 2, 1), "denied");
     }
 
     #[test]
     fn no_route_is_a_sentence() {
         let text = render(&Answer { routes: Vec::new() }, Terminal::default());
         assert_eq!(text, "no route is configured or in use\n");
-    }
-
-    #[test]
-    fn spans() {
-        let table = [(0.0, "0us"), (0.000_999, "999us"), (0.25, "250ms"), (90.0, "90.0s")];
-        for (seconds, text) in table {
-            assert_eq!(span(seconds), text);
-        }
     }
 }

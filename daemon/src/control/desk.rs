@@ -4,6 +4,7 @@
 //! short one once it has failed to answer, so a stuck shard costs the control thread little and
 //! the shard itself nothing.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -15,6 +16,8 @@ use super::conversation::Kind;
 use super::door::{AskError, Reloaded, ShardDoor};
 use super::facts::Facts;
 use super::http::{self, Parsed, Status, Target};
+use crate::comm::comm;
+use crate::inspect::SessionRow;
 use crate::metrics;
 use crate::snapshot::Snapshot;
 use crate::systemd::notify::Notifier;
@@ -26,8 +29,8 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it may take to answer a ping, or anything after it missed one.
 const PING_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// Loads and checks the configuration anew; an error is told as it is.
-pub type Load<C> = Box<dyn FnMut() -> Result<Box<C>, String> + Send>;
+/// Loads and checks the configuration anew, and gives it as text too; an error is told as it is.
+pub type Load<C> = Box<dyn FnMut() -> Result<(Box<C>, String), String> + Send>;
 
 /// Who answers.
 pub(super) struct Desk<C> {
@@ -125,8 +128,11 @@ impl<C> Desk<C> {
     }
 
     fn try_reload(&mut self) -> Result<Reloaded, String> {
-        let config = (self.load)()?;
-        self.door.reload(config, self.patience()).map_err(|error| error.to_string())
+        let (config, text) = (self.load)()?;
+        let reloaded = self.door.reload(config, self.patience());
+        let reloaded = reloaded.map_err(|error| error.to_string())?;
+        self.facts.config = text;
+        Ok(reloaded)
     }
 
     /// The answer to the bytes that have come so far; `None` while the request is not whole.
@@ -195,6 +201,17 @@ impl<C> Desk<C> {
                 let rows = self.door.connections(self.patience()).map_err(silent)?;
                 Ok(admin::connections(&rows))
             }
+            Command::Sessions => {
+                let mut rows = self.door.sessions(self.patience()).map_err(silent)?;
+                name_processes(&mut rows);
+                Ok(admin::sessions(&rows))
+            }
+            Command::Trace(ref filter) => {
+                let rows = self.door.trace(filter.clone(), self.patience()).map_err(silent)?;
+                Ok(admin::trace(&rows))
+            }
+            Command::Config => Ok(admin::config(&self.facts.config, &self.facts.at_next_start)),
+            Command::Memory => self.snapshot().map(|s| admin::memory(&s)).map_err(silent),
             Command::Order(ref order) => {
                 let routes = self.door.order(order.clone(), self.patience()).map_err(silent)?;
                 tracing::info!(order = order.order.name(), route = ?order.route, routes, "ordered");
@@ -209,5 +226,13 @@ impl<C> Desk<C> {
 
     fn patience(&self) -> Duration {
         if self.facts.is_answering { ANSWER_TIMEOUT } else { PING_TIMEOUT }
+    }
+}
+
+/// Fills in what the processes of sessions are called, each asked for once.
+fn name_processes(rows: &mut [SessionRow]) {
+    let mut names: HashMap<i32, String> = HashMap::new();
+    for row in rows {
+        row.comm = names.entry(row.pid).or_insert_with(|| comm(row.pid)).clone();
     }
 }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::inspect::{SessionRow, TraceFilter, TransitionRow};
 use crate::order::RouteOrder;
 use crate::snapshot::{ConnectionRow, Snapshot};
 
@@ -32,6 +33,10 @@ pub enum Request<C> {
     Snapshot(Reply<Snapshot>),
     /// One row for each connection.
     Connections(Reply<Vec<ConnectionRow>>),
+    /// One row for each session of a client.
+    Sessions(Reply<Vec<SessionRow>>),
+    /// What happened to connections.
+    Trace(TraceFilter, Reply<Vec<TransitionRow>>),
     /// Takes on a new configuration, checked before it came here.
     Reload(Box<C>, Reply<Reloaded>),
     /// Grants no further lease, waits for those held, and ends by this deadline at the latest,
@@ -115,6 +120,20 @@ impl<C> ShardDoor<C> {
     /// One row for each connection.
     pub fn connections(&self, timeout: Duration) -> Result<Vec<ConnectionRow>, AskError> {
         self.ask(Request::Connections, timeout)
+    }
+
+    /// One row for each session of a client.
+    pub fn sessions(&self, timeout: Duration) -> Result<Vec<SessionRow>, AskError> {
+        self.ask(Request::Sessions, timeout)
+    }
+
+    /// What happened to connections.
+    pub fn trace(
+        &self,
+        filter: TraceFilter,
+        timeout: Duration,
+    ) -> Result<Vec<TransitionRow>, AskError> {
+        self.ask(|reply| Request::Trace(filter, reply), timeout)
     }
 
     /// Hands a checked configuration over.

@@ -15,6 +15,8 @@ pub(super) struct Facts {
     pub(super) is_answering: bool,
     /// Whether the shard was asked to finish.
     pub(super) is_draining: bool,
+    /// The configuration in effect, as TOML.
+    pub(super) config: String,
     /// Why the last reload failed, if it did.
     pub(super) reload_error: Option<String>,
     /// Keys that a reload changed and that wait for a restart.

@@ -51,6 +51,8 @@ pub struct Settings<C> {
     pub watchdog: Option<Duration>,
     /// Loads the configuration anew.
     pub load: Load<C>,
+    /// The configuration that the daemon began with, as TOML.
+    pub config: String,
     /// How long leases may go on after SIGTERM.
     pub drain_timeout: Duration,
 }
@@ -123,7 +125,7 @@ impl<C> Plane<C> {
             admin: name(&settings.admin),
             metrics: name(&settings.metrics),
         };
-        let facts = Facts { sockets, ..Facts::default() };
+        let facts = Facts { sockets, config: settings.config, ..Facts::default() };
         let Settings { door, notifier, load, drain_timeout, .. } = settings;
         let watchdog = settings.watchdog.map(|watchdog| watchdog / 4);
         let now = clock::now();

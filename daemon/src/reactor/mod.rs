@@ -27,6 +27,7 @@ use wharf_transport::device::{Device, Fault};
 
 pub use clock::Clock;
 
+use crate::comm::comm;
 use crate::control::door::{Reloaded, Request, ShardInbox};
 use crate::control::listening::ListeningSocket;
 use crate::reload::Change;
@@ -372,6 +373,10 @@ impl Reactor {
                     reply.send(snapshot);
                 }
                 Request::Connections(reply) => reply.send(self.shard.connection_rows(now)),
+                Request::Sessions(reply) => reply.send(self.shard.session_rows(now)),
+                Request::Trace(filter, reply) => {
+                    reply.send(self.shard.transition_rows(now, &filter));
+                }
                 Request::Reload(change, reply) => {
                     self.shard.handle_reload(now, &change.config);
                     reply.send(Reloaded { at_next_start: change.at_next_start });
@@ -467,7 +472,7 @@ fn write_log(notice: &Notice) {
             tracing::info!(route, pid, token, verdict, "a connection died under its lease");
         }
         Notice::LeaseOverdue { route, pid, uid, held, limit } => {
-            let (held_ms, comm) = (millis(*held), processes::comm(*pid));
+            let (held_ms, comm) = (millis(*held), comm(*pid));
             match limit {
                 Overdue::FirstUse => {
                     tracing::warn!(route, pid, uid, comm, held_ms, "a lease was never used");

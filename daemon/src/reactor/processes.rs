@@ -93,12 +93,6 @@ impl Processes {
     }
 }
 
-/// The name of a process, for the log; empty if it is gone, or out of sight.
-pub(super) fn comm(pid: i32) -> String {
-    let read = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-    read.map_or_else(|_| String::new(), |comm| comm.trim_end().to_owned())
-}
-
 /// A slab's index as a token carries it. Sessions are far fewer than 2^32.
 fn number(index: usize) -> u32 {
     u32::try_from(index).expect("fewer processes than 2^32")

@@ -88,6 +88,7 @@ impl Shard {
         let lease = ActiveLease {
             number,
             route,
+            asked: now.monotonic,
             opaque: ask.opaque,
             phase,
             totals: Totals::default(),

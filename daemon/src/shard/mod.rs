@@ -22,6 +22,7 @@ mod dialing;
 mod ends;
 mod grants;
 mod inbox;
+mod inspect;
 mod invariants;
 mod keys;
 mod leases;
@@ -73,6 +74,9 @@ const KEYS_MAX: usize = 65_536;
 /// Tags of one security domain that are remembered, at most: one in 64 of all, so that nobody can
 /// fill the table alone.
 const TAGS_MAX: usize = KEYS_MAX / 64;
+
+/// Transitions of connections that are remembered: a few megabytes.
+const JOURNAL_MAX: usize = 65_536;
 
 /// What the shard wants of whoever drives it.
 #[derive(Debug)]
@@ -300,6 +304,7 @@ fn pool_config(config: &Config) -> wharf_pool::PoolConfig {
         max_total: config.pool.max_total,
         max_waiters_total: config.pool.max_waiters_total,
         max_connecting_total: config.pool.max_connecting_total,
+        journal: JOURNAL_MAX,
         ..wharf_pool::PoolConfig::default()
     }
 }

@@ -63,6 +63,8 @@ pub(super) struct ActiveLease {
     pub(super) number: u16,
     /// What is leased.
     pub(super) route: RouteId,
+    /// When LEASE came.
+    pub(super) asked: Instant,
     /// The connection carries state of the client's own (class `opaque`).
     pub(super) opaque: bool,
     /// How far it has come.

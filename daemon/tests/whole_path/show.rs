@@ -80,6 +80,16 @@ fn what_the_tool_shows_is_what_the_daemon_has() {
         assert_eq!(connections["connections"][0]["pool_state"], "idle", "{connections}");
         assert_eq!(shown("nstat")["counters"]["TcpCurrEstab"], 1);
         assert_eq!(shown("status")["ready"], true);
+        assert_eq!(shown("leases")["sessions"], serde_json::json!([]));
+        let steps = shown("trace");
+        let steps = steps["transitions"].as_array().expect("a list");
+        let names: Vec<&str> = steps.iter().filter_map(|step| step["step"].as_str()).collect();
+        // The acknowledgement of the request may come with the answer, or after it.
+        assert!(names.starts_with(&["connecting", "leased"]), "{names:?}");
+        assert_eq!(names.last(), Some(&"idle"), "{names:?}");
+        let config = wharf(&["config"]);
+        let text = String::from_utf8(config.stdout).expect("text");
+        assert!(text.contains("[[route]]") && text.contains("max_per_route"), "{text}");
     });
 }
 

@@ -1,7 +1,7 @@
 //! Attempts to connect. An attempt belongs to its route and outlives the waiter for which it began
 //! (rule X); it has its own budget of time.
 
-use super::{NIL, Now, Pool, Refusal, Slot, Source, State};
+use super::{NIL, Now, Pool, Refusal, Slot, Source, State, Step};
 use crate::event::{ConnectFailure, Event};
 use crate::ids::SlotId;
 use crate::lease::Denial;
@@ -58,6 +58,7 @@ impl<C: Copy> Pool<C> {
         pool.attempts.push_back(&mut self.slots, index);
         let route = pool.id;
         self.rearm(now, index);
+        self.note(index, Step::Connecting(cause));
         self.events.push_back(Event::Connect { slot: self.slot_id(index), route });
     }
 
@@ -76,6 +77,7 @@ impl<C: Copy> Pool<C> {
             };
             self.events.push_back(Event::Abandon { slot: self.slot_id(index) });
             self.end_attempt(now, index, since, ConnectOutcome::Abandoned);
+            self.note(index, Step::Abandoned);
             self.free(index);
         }
     }
@@ -121,6 +123,7 @@ impl<C: Copy> Pool<C> {
         let pool = &mut self.routes[route];
         pool.stats.connect_failures += 1;
         pool.failure = Some((self.next_waiter, failure.error));
+        self.note(index, Step::Failed(failure.error));
         self.free(index);
         self.tell_of_failure(now, route, failure, before);
         self.use_room(now, route);

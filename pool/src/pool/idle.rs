@@ -1,7 +1,7 @@
 //! Idle connections. Each stands in three lists: of its key, for the lease; of its route and of
 //! the pool, in the order in which they became idle, for eviction and for lowered limits.
 
-use super::{NIL, Now, Pool, State};
+use super::{NIL, Now, Pool, State, Step};
 use crate::event::{Event, How};
 use crate::group::Group;
 use crate::ids::KeyId;
@@ -66,6 +66,7 @@ impl<C: Copy> Pool<C> {
     pub(super) fn set_idle(&mut self, now: Now, index: u32) {
         let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
         self.enter(index, State::Idle { since });
+        self.note(index, Step::Idle);
         let slot = &self.slots[index];
         let (route, group, uses) = (slot.route, slot.group, slot.uses);
         let shelf = match group {
@@ -97,6 +98,7 @@ impl<C: Copy> Pool<C> {
         let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
         let until = now.monotonic + self.config.probe_timeout;
         self.enter(index, State::Suspect { since, until });
+        self.note(index, Step::Suspect);
         self.rearm(now, index);
         let connection = self.slots[index].connection();
         self.events.push_back(Event::Probe { slot: self.slot_id(index), connection });

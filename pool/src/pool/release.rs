@@ -1,6 +1,6 @@
 //! Leases end here: rules R, U, Z, and what follows a settling connection.
 
-use super::{NIL, Now, Pool, Source, State};
+use super::{NIL, Now, Pool, Source, State, Step};
 use crate::event::How;
 use crate::ids::{LeaseId, SlotId};
 use crate::lease::{Condition, Released};
@@ -122,6 +122,7 @@ impl<C: Copy> Pool<C> {
             return Released::Closed(CloseCause::UnackedBytes);
         }
         self.enter(index, State::Settling { until });
+        self.note(index, Step::Settling);
         self.rearm(now, index);
         Released::Settling
     }

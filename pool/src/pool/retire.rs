@@ -1,7 +1,7 @@
 //! Connections end here, each once and with one cause; and the reasons for which the pool itself
 //! ends them.
 
-use super::{Now, Phase, Pool, State};
+use super::{Now, Phase, Pool, State, Step};
 use crate::event::{Event, How};
 use crate::ids::SlotId;
 use crate::limits::CLOSING_DIVISOR;
@@ -23,6 +23,7 @@ impl<C: Copy> Pool<C> {
                 self.tally(index, |count| *count -= 1);
                 self.slots[index].lost = Some(cause);
                 self.tally(index, |count| *count += 1);
+                self.note(index, Step::Lost(cause));
             }
             State::Closing => self.free(index),
             State::Idle { .. } | State::Settling { .. } | State::Suspect { .. } => {
@@ -77,6 +78,7 @@ impl<C: Copy> Pool<C> {
         self.stats.closed.add(cause);
         self.routes[route].stats.closed += 1;
         self.note_gone(route);
+        self.note(index, Step::Closed(cause));
         let closing_max = (self.config.max_total / CLOSING_DIVISOR).max(1);
         let how = if self.closing < closing_max { how } else { How::Reset };
         if !lost {

@@ -2,7 +2,7 @@
 //! frees room in [`Pool::use_room`]. No waiter is forgotten (rules H, B, N).
 
 use super::takeover::next_serial;
-use super::{ClientId, Event, Instant, NIL, Now, Phase, Pool, Progress, Source, State};
+use super::{ClientId, Event, Instant, NIL, Now, Phase, Pool, Progress, Source, State, Step};
 use crate::blocked::BlockedRoute;
 use crate::ids::{KeyId, LeaseId};
 use crate::lease::{Grant, Released};
@@ -186,6 +186,7 @@ impl<C: Copy> Pool<C> {
             address.appeal.on_grant(slot.serial);
         }
         self.watch(now, index);
+        self.note(index, Step::Leased(source));
         let slot = &self.slots[index];
         let grant = Grant {
             lease: LeaseId { index, serial: slot.serial, owner: client },

@@ -101,7 +101,8 @@ impl<C: Copy> Pool<C> {
     /// The connection of `lease`, if its release as reusable does nothing but set it idle, from `now`
     /// on and until the pool is changed, and the next lease of the same route and key gets it.
     pub(crate) fn keeps(&self, now: Now, lease: LeaseId) -> Option<Kept> {
-        let slot = self.slots.at(lease.index).filter(|_| self.waiting == 0)?;
+        let slot =
+            self.slots.at(lease.index).filter(|_| self.waiting == 0 && self.config.journal == 0)?;
         let State::Leased { owner, since } = slot.state else { return None };
         let route = &self.routes[slot.route];
         let config = &route.config;

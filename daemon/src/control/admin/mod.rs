@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 pub(super) use self::counters::counters;
 pub(super) use self::routes::routes;
 pub(super) use self::status::status;
+use crate::inspect::{SessionRow, TraceFilter, TransitionRow};
 use crate::order::{Order, RouteOrder};
-use crate::snapshot::ConnectionRow;
+use crate::snapshot::{ConnectionRow, Snapshot};
 
 /// The version of every answer's shape.
 pub const SCHEMA: u32 = 1;
@@ -32,14 +33,31 @@ pub(super) enum Command {
     Routes,
     /// One row for each TCP connection.
     Connections,
+    /// One row for each session, with what it holds or waits for.
+    Sessions,
     /// The stack's counters.
     Counters,
+    /// What happened to connections.
+    Trace(TraceFilter),
+    /// The configuration in effect.
+    Config,
+    /// What holds memory.
+    Memory,
     /// Something is to be done, not only told.
     Order(RouteOrder),
 }
 
 impl Command {
-    const READING: [Self; 4] = [Self::Status, Self::Routes, Self::Connections, Self::Counters];
+    /// Those that take no argument.
+    const READING: [Self; 7] = [
+        Self::Status,
+        Self::Routes,
+        Self::Connections,
+        Self::Sessions,
+        Self::Counters,
+        Self::Config,
+        Self::Memory,
+    ];
 
     pub(super) const fn name(&self) -> &'static str {
         match self {
@@ -47,10 +65,16 @@ impl Command {
             Self::Status => "status",
             Self::Routes => "routes",
             Self::Connections => "connections",
+            Self::Sessions => "sessions",
             Self::Counters => "counters",
+            Self::Trace(_) => TRACE,
+            Self::Config => "config",
+            Self::Memory => "memory",
         }
     }
 }
+
+const TRACE: &str = "trace";
 
 /// Why a line was not understood or not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +85,8 @@ pub(super) enum Fault {
     NotText,
     /// No such command.
     UnknownCommand(String),
+    /// A word behind `trace` that it has no use for.
+    BadFilter(String),
     /// An order for a route that is not in use.
     NoSuchRoute(Order, String),
     /// The line did not arrive in time.
@@ -75,6 +101,7 @@ impl Fault {
             Self::LineTooLong => "line_too_long",
             Self::NotText => "not_text",
             Self::UnknownCommand(_) => "unknown_command",
+            Self::BadFilter(_) => "bad_filter",
             Self::NoSuchRoute(..) => "no_such_route",
             Self::TooSlow => "too_slow",
             Self::ShardSilent(_) => "shard_silent",
@@ -84,6 +111,7 @@ impl Fault {
     fn command(&self) -> Option<&str> {
         match self {
             Self::UnknownCommand(name) => Some(name),
+            Self::BadFilter(_) => Some(TRACE),
             Self::NoSuchRoute(order, _) => Some(order.name()),
             Self::ShardSilent(name) => Some(name),
             Self::LineTooLong | Self::NotText | Self::TooSlow => None,
@@ -95,6 +123,7 @@ impl Fault {
             Self::LineTooLong => format!("the line is longer than {LINE_MAX} bytes"),
             Self::NotText => "the line is not UTF-8".to_owned(),
             Self::UnknownCommand(name) => format!("there is no command {name:?}"),
+            Self::BadFilter(word) => format!("trace cannot be narrowed by {word:?}"),
             Self::NoSuchRoute(_, route) => format!("no route in use has the name {route:?}"),
             Self::TooSlow => "the line did not arrive in time".to_owned(),
             Self::ShardSilent(_) => "the shard does not answer".to_owned(),
@@ -108,8 +137,12 @@ impl Fault {
             }
             Self::UnknownCommand(_) => {
                 let reading = Command::READING.iter().map(Command::name);
-                let names: Vec<_> = reading.chain(Order::ALL.map(Order::name)).collect();
+                let orders = Order::ALL.map(Order::name);
+                let names: Vec<_> = reading.chain([TRACE]).chain(orders).collect();
                 format!("commands are {}", names.join(", "))
+            }
+            Self::BadFilter(_) => {
+                "it takes connection=N, lease=N and last=N, each with a whole number".to_owned()
             }
             Self::NoSuchRoute(..) => "wharf routes names them; one that no client has used yet \
                                       holds nothing that an order could concern"
@@ -148,9 +181,30 @@ pub(super) fn parse(input: &[u8], is_at_end: bool) -> Option<Result<Command, Fau
     let reading = Command::READING.into_iter().find(|command| command.name() == line);
     let command = match order {
         Some(order) => Some(Command::Order(RouteOrder { order, route: argument })),
+        None if name == TRACE => match trace_filter(argument.as_deref().unwrap_or_default()) {
+            Ok(filter) => Some(Command::Trace(filter)),
+            Err(fault) => return Some(Err(fault)),
+        },
         None => reading,
     };
     Some(command.ok_or_else(|| Fault::UnknownCommand(line.to_owned())))
+}
+
+/// What `connection=7 last=10` asks for.
+fn trace_filter(words: &str) -> Result<TraceFilter, Fault> {
+    let mut filter = TraceFilter::default();
+    for word in words.split_whitespace() {
+        let bad = || Fault::BadFilter(word.to_owned());
+        let (key, number) = word.split_once('=').ok_or_else(bad)?;
+        let number: u64 = number.parse().map_err(|_| bad())?;
+        match key {
+            "connection" => filter.connection = Some(number),
+            "lease" => filter.lease = Some(number),
+            "last" => filter.last = Some(usize::try_from(number).unwrap_or(usize::MAX)),
+            _ => return Err(bad()),
+        }
+    }
+    Ok(filter)
 }
 
 /// The answer to an order that concerned so many routes.
@@ -165,6 +219,40 @@ pub(super) fn ordered(order: &RouteOrder, routes: u64) -> Result<Value, Fault> {
 /// The answer to `connections`.
 pub(super) fn connections(rows: &[ConnectionRow]) -> Value {
     json!({ "schema": SCHEMA, "command": Command::Connections.name(), "connections": rows })
+}
+
+/// The answer to `sessions`.
+pub(super) fn sessions(rows: &[SessionRow]) -> Value {
+    json!({ "schema": SCHEMA, "command": Command::Sessions.name(), "sessions": rows })
+}
+
+/// The answer to `trace`.
+pub(super) fn trace(rows: &[TransitionRow]) -> Value {
+    json!({ "schema": SCHEMA, "command": TRACE, "transitions": rows })
+}
+
+/// The answer to `config`: the text that, read as a file, gives what is in effect; and the keys of it
+/// that wait for a restart.
+pub(super) fn config(text: &str, at_next_start: &[String]) -> Value {
+    let name = Command::Config.name();
+    json!({ "schema": SCHEMA, "command": name, "toml": text, "at_next_start": at_next_start })
+}
+
+/// The answer to `memory`, in bytes: what sessions and TCP hold, and what TCP may hold.
+pub(super) fn memory(snapshot: &Snapshot) -> Value {
+    let kinds: serde_json::Map<String, Value> = snapshot
+        .memory_bytes
+        .iter()
+        .map(|(kind, bytes)| ((*kind).to_owned(), (*bytes).into()))
+        .collect();
+    json!({
+        "schema": SCHEMA,
+        "command": Command::Memory.name(),
+        "kinds": kinds,
+        "tcp_buffers": snapshot.tcp_memory.used,
+        "tcp_buffers_limit": snapshot.tcp_memory.limit,
+        "tcp_buffers_limit_per_uid": snapshot.tcp_memory.limit_per_uid,
+    })
 }
 
 /// An answer's bytes: one line.
@@ -192,6 +280,7 @@ mod tests {
 
     #[test]
     fn lines_and_what_they_mean() {
+        let narrow = TraceFilter { lease: Some(7), last: Some(2), ..TraceFilter::default() };
         type Case<'a> = (&'a [u8], bool, Option<Result<Command, Fault>>);
         let cases: &[Case<'_>] = &[
             (b"status\n", false, Some(Ok(Command::Status))),
@@ -201,6 +290,10 @@ mod tests {
             (b"pause\n", false, Some(Ok(order(Order::Pause, None)))),
             (b"deny  http://a:1 \n", false, Some(Ok(order(Order::Deny, Some("http://a:1"))))),
             (b"routes web\n", false, Some(Err(Fault::UnknownCommand("routes web".to_owned())))),
+            (b"trace\n", false, Some(Ok(Command::Trace(TraceFilter::default())))),
+            (b"trace  lease=7 last=2 \n", false, Some(Ok(Command::Trace(narrow)))),
+            (b"trace lease=x\n", false, Some(Err(Fault::BadFilter("lease=x".to_owned())))),
+            (b"trace lease\n", false, Some(Err(Fault::BadFilter("lease".to_owned())))),
             (b"stats\n", false, Some(Err(Fault::UnknownCommand("stats".to_owned())))),
             (b"", true, Some(Err(Fault::UnknownCommand(String::new())))),
             (b"\xff\n", false, Some(Err(Fault::NotText))),
@@ -218,6 +311,7 @@ mod tests {
             Fault::NotText,
             Fault::UnknownCommand("x".to_owned()),
             Fault::NoSuchRoute(Order::Pause, "x".to_owned()),
+            Fault::BadFilter("x".to_owned()),
             Fault::TooSlow,
             Fault::ShardSilent("routes"),
         ];
@@ -235,7 +329,8 @@ mod tests {
         assert_eq!(answer["command"], "stat");
         assert_eq!(
             answer["error"]["hint"],
-            "commands are status, routes, connections, counters, pause, deny, resume, reconnect"
+            "commands are status, routes, connections, sessions, counters, config, memory, trace, \
+             pause, deny, resume, reconnect"
         );
     }
 

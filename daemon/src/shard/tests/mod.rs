@@ -9,6 +9,7 @@ mod failures;
 mod figures;
 mod flow;
 mod frames;
+mod inspect;
 mod invariants;
 mod isolation;
 mod odd_peers;
