@@ -208,6 +208,7 @@ fn an_answer_with_other_numbers_is_no_answer() {
         +1.000 repeat
         +0.000 >  P. 10:11(1) ack 1
         +0.010 <  .  101:101(0) ack 11
+        +0.000 event Gap
         ",
         |run| assert!(!run.has_event("Answered")),
     );

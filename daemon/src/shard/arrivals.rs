@@ -40,6 +40,7 @@ impl Shard {
             | Event::PeerClosed
             | Event::Acknowledged
             | Event::Answered
+            | Event::Gap
             | Event::ForeignText
             | Event::Overdue => {}
         }
@@ -49,7 +50,8 @@ impl Shard {
     /// pool now, not at the next lease (DESIGN.md, section 6.1).
     fn on_pooled(&mut self, now: Now, connection: ConnectionId, link: Link, event: Event) {
         match event {
-            Event::Readable => {
+            // Bytes that are lost or late were sent all the same, and would come under the next lease.
+            Event::Readable | Event::Gap => {
                 self.take_out(now, connection, link, CloseCause::DataWhileIdle);
                 let _gone = self.stack.abort(instant(now), connection);
             }
@@ -63,7 +65,10 @@ impl Shard {
             Event::Acknowledged | Event::Answered => {
                 if self.stack.quiescence(connection) == Ok(Quiescence::Clean) {
                     self.pool.settled(now, link.slot);
-                    self.pool.probed(now, link.slot);
+                    // That all was acknowledged does not say what the peer has sent.
+                    if event == Event::Answered {
+                        self.pool.probed(now, link.slot);
+                    }
                 }
             }
             Event::Established | Event::Writable | Event::ForeignText | Event::Overdue => {}
@@ -93,7 +98,11 @@ impl Shard {
             }
             Event::Closed(reason) => self.on_lost(now, connection, link, session, reason),
             Event::Acknowledged => self.on_acknowledged(now, session),
-            Event::Established | Event::Answered | Event::ForeignText | Event::Overdue => {}
+            Event::Established
+            | Event::Answered
+            | Event::Gap
+            | Event::ForeignText
+            | Event::Overdue => {}
         }
     }
 

@@ -17,6 +17,9 @@ pub enum Event {
     Acknowledged,
     /// After a repeated last byte: the peer has everything we sent, and we everything it sent.
     Answered,
+    /// A segment begins beyond what has come: the peer has sent something that is still under way, or
+    /// lost.
+    Gap,
     /// The peer's FIN is reached, in order.
     PeerClosed,
     /// On a reused connection the peer sent text before it saw anything of this lease.
@@ -80,18 +83,20 @@ pub(super) enum Mark {
     Writable,
     Acknowledged,
     Answered,
+    Gap,
     PeerClosed,
     ForeignText,
     Overdue,
 }
 
 /// Every mark with its event, in the order of telling.
-const TELLING: [(Mark, Event); 8] = [
+const TELLING: [(Mark, Event); 9] = [
     (Mark::Established, Event::Established),
     (Mark::Readable, Event::Readable),
     (Mark::Writable, Event::Writable),
     (Mark::Acknowledged, Event::Acknowledged),
     (Mark::Answered, Event::Answered),
+    (Mark::Gap, Event::Gap),
     (Mark::PeerClosed, Event::PeerClosed),
     (Mark::ForeignText, Event::ForeignText),
     (Mark::Overdue, Event::Overdue),
@@ -100,7 +105,7 @@ const TELLING: [(Mark, Event); 8] = [
 /// The events not yet told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Events {
-    pending: u8,
+    pending: u16,
     /// Why the connection is closed, once it is; stays after it was told.
     closed: Option<CloseReason>,
     closed_told: bool,
@@ -144,7 +149,7 @@ impl Events {
         self.pending == 0 && (self.closed.is_none() || self.closed_told)
     }
 
-    fn bit(mark: Mark) -> u8 {
+    fn bit(mark: Mark) -> u16 {
         1 << (mark as u8)
     }
 }
@@ -179,7 +184,7 @@ mod tests {
 
     #[test]
     fn each_mark_has_its_own_bit() {
-        let all = TELLING.iter().fold(0u8, |bits, (mark, _)| bits | Events::bit(*mark));
-        assert_eq!(all.count_ones(), 8);
+        let all = TELLING.iter().fold(0u16, |bits, (mark, _)| bits | Events::bit(*mark));
+        assert_eq!(all.count_ones(), 9);
     }
 }

@@ -242,6 +242,7 @@ impl Upstream {
             | Event::Readable
             | Event::Acknowledged
             | Event::Answered
+            | Event::Gap
             | Event::ForeignText
             | Event::Overdue => {}
         }

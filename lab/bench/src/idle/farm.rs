@@ -150,7 +150,11 @@ impl Farm {
             match event {
                 Event::Established => self.ask(id),
                 Event::Readable => self.read(id),
-                Event::Writable | Event::Acknowledged | Event::Answered | Event::Overdue => {}
+                Event::Writable
+                | Event::Acknowledged
+                | Event::Answered
+                | Event::Gap
+                | Event::Overdue => {}
                 Event::PeerClosed | Event::ForeignText | Event::Closed(_) => {
                     panic!("{id:?}: {event:?}");
                 }

@@ -273,6 +273,7 @@ impl<'a> World<'a> {
                 | Event::Acknowledged
                 | Event::Answered
                 | Event::PeerClosed
+                | Event::Gap
                 | Event::ForeignText
                 | Event::Overdue => {}
             }

@@ -43,6 +43,7 @@ impl Connection {
             self.on_progress(now);
         }
         self.take_window(now, seg);
+        self.check_gap(seg);
         self.check_answer(seg);
         self.after_fin_acked(now)
     }
@@ -198,6 +199,14 @@ impl Connection {
         if updated && self.timers.is_armed(Timer::Persist) && self.snd.window_left() > 0 {
             self.pending.window_probe = false;
             self.timers.set(Timer::Persist, now + self.rtt.rto());
+        }
+    }
+
+    /// Whatever the segment carries, if it begins beyond RCV.NXT, its sender has sent what has not
+    /// come. One whose text waits behind the gap already has said so.
+    fn check_gap(&mut self, seg: &Segment<'_>) {
+        if seg.seq.after(self.rcv.nxt) && !self.assembler.has_early() {
+            self.events.raise(Mark::Gap);
         }
     }
 

@@ -63,7 +63,8 @@ fn repeated_text_of_the_lease_before_is_not_foreign() {
 fn early_foreign_text_is_caught_before_it_waits() {
     let mut solo = reused(5);
     solo.text(60, 10, 101);
-    assert_eq!(solo.events()[0], Event::ForeignText);
+    let foreign = Event::Closed(CloseReason::ForeignText);
+    assert_eq!(solo.events(), [Event::Gap, Event::ForeignText, foreign]);
 }
 
 #[test]
@@ -167,7 +168,37 @@ fn a_peer_with_text_under_way_does_not_answer() {
     solo.transmit();
     // The peer stands ten bytes further: they are under way.
     solo.ack(61, 101, 65_535);
+    assert_eq!(solo.events(), [Event::Gap]);
+}
+
+#[test]
+fn what_begins_beyond_a_gap_says_that_something_is_under_way() {
+    for isn in PLACES {
+        for (what, segment) in [
+            ("an acknowledgement", seg(Flags::ACK)),
+            ("text", Segment { text: Text::from([1, 2].as_slice()), ..seg(Flags::ACK) }),
+            ("a FIN", seg(FIN_ACK)),
+        ] {
+            let mut solo = Solo::established(isn);
+            solo.events();
+            solo.arrive(1, 1, seg(Flags::ACK));
+            assert_eq!(solo.events(), [], "nothing is missing, isn {isn}");
+            solo.arrive(11, 1, segment);
+            assert_eq!(solo.events(), [Event::Gap], "{what} beyond RCV.NXT, isn {isn}");
+        }
+    }
+}
+
+#[test]
+fn a_gap_behind_which_text_waits_is_told_once() {
+    let mut solo = Solo::established(5);
+    solo.events();
+    solo.text(11, 10, 1);
+    assert_eq!(solo.events(), [Event::Gap]);
+    solo.text(21, 10, 1);
     assert_eq!(solo.events(), []);
+    solo.text(1, 10, 1);
+    assert_eq!(solo.events(), [Event::Readable]);
 }
 
 #[test]
