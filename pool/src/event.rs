@@ -47,14 +47,17 @@ pub enum Event<C> {
         /// In which way.
         how: How,
     },
-    /// Find out whether the peer is still there: the host may have slept past its patience.
-    /// Answer with [`Pool::probed`](crate::Pool::probed) or [`Pool::lost`](crate::Pool::lost);
-    /// silence closes it.
+    /// Ask the peer, by repeating the last byte sent, whether the doubt is justified. Answer with
+    /// [`Pool::probed`](crate::Pool::probed) when its reply says that it has all that was sent and
+    /// has sent nothing that has not come, or with [`Pool::lost`](crate::Pool::lost); silence closes
+    /// it.
     Probe {
         /// Its slot.
         slot: SlotId,
         /// What to probe.
         connection: C,
+        /// What is to be found out.
+        doubt: Doubt,
     },
     /// A lease is held for longer than it should be. Each limit is told of once a lease. The pool does
     /// nothing more: to take the lease away is to release it as spent.
@@ -84,6 +87,16 @@ impl Overdue {
     pub(crate) const fn bit(self) -> u8 {
         1 << self as u8
     }
+}
+
+/// What is not known of an idle connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Doubt {
+    /// Whether the peer is still there: the host may have slept past its patience.
+    Alive,
+    /// Whether nothing is under way in either direction: the next lease is of another security
+    /// domain than the last.
+    Quiet,
 }
 
 /// How a connection is to be closed.

@@ -61,10 +61,15 @@ handle! {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct ClientId(pub u64);
 
-/// A security domain with an affinity tag, as the caller interns them. Only equal keys share a
-/// connection after its first lease.
+/// A security domain with an affinity tag, as the caller interns them. After its first lease a
+/// connection serves equal keys alone, and those of their [family](FamilyId).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
 pub struct KeyId(pub u32);
+
+/// Keys of a route whose connections may serve each other, one domain after the other, once it is
+/// proven that nothing is under way on them. A key belongs to one family or to none, always the same.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default)]
+pub struct FamilyId(pub u32);
 
 /// Where a connection leads: address and port, as the caller numbers them. What a peer's behaviour
 /// teaches is kept by it, whatever the route.

@@ -43,6 +43,8 @@ pub enum Step {
     Settling,
     /// It is being probed.
     Suspect,
+    /// It is being proven quiet, for one of another security domain.
+    Quarantined,
     /// The transport ended it under its lease.
     Lost(CloseCause),
     /// It is closed, or reset.
@@ -61,6 +63,7 @@ impl Step {
             Self::Leased(_) => "leased",
             Self::Settling => "settling",
             Self::Suspect => "suspect",
+            Self::Quarantined => "quarantined",
             Self::Lost(_) => "lost",
             Self::Closed(_) => "closed",
         }
@@ -74,7 +77,7 @@ impl Step {
             Self::Failed(error) => error.token(),
             Self::Leased(source) => source.token(),
             Self::Lost(cause) | Self::Closed(cause) => cause.token(),
-            Self::Abandoned | Self::Idle | Self::Settling | Self::Suspect => "",
+            Self::Abandoned | Self::Idle | Self::Settling | Self::Suspect | Self::Quarantined => "",
         }
     }
 }

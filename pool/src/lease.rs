@@ -1,6 +1,6 @@
 //! What passes between the pool and one who leases: the request, its outcome, the release.
 
-use crate::ids::{ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
+use crate::ids::{ClientId, FamilyId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 use crate::time::{Duration, Instant, nanos};
 use crate::token::{CloseCause, ConnectError, Refusal, Source};
 
@@ -13,12 +13,15 @@ pub struct Request {
     pub client: ClientId,
     /// Whose connections it may share.
     pub key: KeyId,
+    /// Whose connections it may have besides, once nothing is under way on them. Without a family
+    /// none: a key names the same one in every request.
+    pub family: Option<FamilyId>,
     /// Until when it waits, on the monotonic clock. A deadline that has passed takes only what is
     /// there.
     pub deadline: Instant,
     /// Wants a connection that never carried a byte.
     pub fresh: bool,
-    /// Takes only what is there, and starts no attempt to connect.
+    /// Takes only what is there and needs no proof, and starts no attempt to connect.
     pub no_wait: bool,
 }
 
@@ -158,7 +161,7 @@ pub enum Condition {
 /// What became of a released connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Released {
-    /// It is idle.
+    /// It is idle, or looked at before one of another key may have it.
     Kept,
     /// It waits for the acknowledgement of what was sent, and counts as leased until then.
     Settling,

@@ -10,7 +10,8 @@
 //! values that a guard lends out.
 //!
 //! The words: a *route* is what may share a connection; a *key* is the security domain (and
-//! affinity tag) that a connection belongs to from its first lease on; a *slot* is the room that
+//! affinity tag) that a connection belongs to from its first lease on; a *family* is keys whose
+//! connections may go from one to the other, once they are proven quiet; a *slot* is the room that
 //! one connection takes; a *lease* is the right to use it; a *waiter* is one who has none yet.
 //!
 //! ```
@@ -27,6 +28,7 @@
 //!     route,
 //!     client: ClientId(1),
 //!     key: KeyId(1),
+//!     family: None,
 //!     deadline: now.monotonic + Duration::from_secs(5),
 //!     fresh: false,
 //!     no_wait: false,
@@ -55,6 +57,7 @@ mod backoff;
 mod blocked;
 mod destinations;
 mod event;
+mod family;
 mod group;
 pub mod histogram;
 mod hold;
@@ -76,8 +79,8 @@ mod token;
 mod waiters;
 mod wheel;
 
-pub use event::{ConnectFailure, Event, How, Overdue};
-pub use ids::{AddressId, ClientId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
+pub use event::{ConnectFailure, Doubt, Event, How, Overdue};
+pub use ids::{AddressId, ClientId, FamilyId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 pub use journal::{Step, Transition};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};
 pub use limits::{PoolConfig, Reuse, RouteConfig};

@@ -13,7 +13,10 @@
 //!   what these keep ready (F, `min_idle`).
 //! - A waiter ends once: granted, refused or cancelled (W, P). A connection ends once, with one
 //!   cause; opened less closed is what is there.
-//! - A connection that served one key serves no other.
+//! - A connection that served one key serves no other, but those of its family: after its last lease
+//!   it was proven that nothing is under way on it, or it never carried a byte (Q).
+//! - In a family nobody waits while a connection is idle that could be proven for him: so many are
+//!   proven as wait.
 //!
 //! It is not: a transport (it knows a connection as a handle `C`), a clock, or a resolver.
 
@@ -29,6 +32,7 @@ mod learning;
 mod operate;
 mod overdue;
 mod prewarm;
+mod quarantine;
 mod queue;
 mod reaper;
 mod release;
@@ -62,7 +66,7 @@ use crate::slot::{ByPool, Slot, SlotTimer, State};
 use crate::stats::{PoolStats, StateCounts};
 use crate::time::{Instant, Now};
 use crate::token::{Refusal, Source};
-use crate::waiters::{Deadline, OfClient, OfKey, Progress, Waiter};
+use crate::waiters::{Deadline, OfClient, OfFamily, OfKey, Progress, Waiter};
 use crate::wheel::Wheel;
 
 pub(crate) use self::takeover::{Held, Kept};
@@ -82,6 +86,8 @@ pub struct Pool<C> {
     of_clients: Lines<OfClient>,
     /// What each client has waiting for a key.
     of_keys: Lines<OfKey>,
+    /// What each client has waiting for a family of keys.
+    of_families: Lines<OfFamily>,
     /// How many leases of a client wait.
     clients: HashMap<ClientId, usize, FixedState>,
     /// All idle connections, the last released first.
@@ -137,6 +143,7 @@ impl<C: Copy> Pool<C> {
             groups: Groups::new(random.next()),
             of_clients: Lines::new(random.next()),
             of_keys: Lines::new(random.next()),
+            of_families: Lines::new(seed),
             clients: HashMap::with_hasher(FixedState::with_seed(random.next())),
             idle: List::new(),
             connections: StateCounts::default(),
@@ -185,8 +192,8 @@ impl<C: Copy> Pool<C> {
             return self.refuse_at_once(route, Refusal::Denied);
         }
         let is_open = gate == Gate::Open;
-        if is_open && let Some(slot) = self.take_idle(now, route, request.key, request.fresh) {
-            self.claim(slot, request.key);
+        if is_open && let Some(slot) = self.take_idle(now, &request) {
+            self.claim(slot, &request);
             let grant = self.grant(now, slot, request.client, now.monotonic, Source::Idle);
             self.keep_warm(route);
             return Outcome::Granted(grant);
@@ -198,6 +205,7 @@ impl<C: Copy> Pool<C> {
             return self.refuse_at_once(route, denial);
         }
         let waiter = self.enqueue(now, route, request);
+        self.prove(now, self.groups.at(self.waiters[waiter].group).family);
         self.expect_release(now, waiter);
         self.use_room(now, route);
         Outcome::Waiting(self.waiter_id(waiter))
@@ -220,6 +228,7 @@ impl<C: Copy> Pool<C> {
                 self.unqueue(waiter.index, Leaving::Gone);
                 self.waiters.remove(waiter.index);
                 self.count_refusal(route, Refusal::Cancelled);
+                self.use_spare_proofs(now, route);
                 Ok(Cancelled::Waiting)
             }
             Progress::Delivered(lease) => {
@@ -243,7 +252,8 @@ impl<C: Copy> Pool<C> {
             let event = self.events.pop_front()?;
             let wanted = match event {
                 Event::Granted { waiter, .. } | Event::Refused { waiter, .. } => self.tell(waiter),
-                Event::Connect { slot, .. } | Event::Probe { slot, .. } => self.is_live(slot),
+                Event::Connect { slot, .. } => self.is_live(slot),
+                Event::Probe { slot, .. } => self.is_probed(slot),
                 Event::Overdue { lease, .. } => self.slot_of(lease).is_some(),
                 Event::Abandon { .. } | Event::Close { .. } => true,
             };
@@ -286,6 +296,7 @@ impl<C: Copy> Pool<C> {
 
     /// Changes a slot's state, along the diagram in `slot.rs`, and the counts with it.
     fn enter(&mut self, index: u32, next: State) {
+        self.leave_quarantine(index);
         let slot = &mut self.slots[index];
         let state = core::mem::replace(&mut slot.state, next);
         assert!(is_edge(state, next), "no way from {state:?} to {next:?}");
@@ -319,6 +330,7 @@ impl<C: Copy> Pool<C> {
 
     /// Takes a slot out for good; its room is free, and its handle finds nothing.
     fn free(&mut self, index: u32) {
+        self.leave_quarantine(index);
         self.tally(index, |count| *count -= 1);
         self.timers.disarm(&mut self.slots, index);
         let slot = self.slots.remove(index);
@@ -345,10 +357,10 @@ const fn is_edge(from: State, to: State) -> bool {
             matches!(to, State::Idle { .. } | State::Leased { .. } | State::Closing)
         }
         State::Idle { .. } => {
-            matches!(to, State::Leased { .. } | State::Suspect { .. } | State::Closing)
+            !matches!(to, State::Idle { .. } | State::Connecting { .. } | State::Settling { .. })
         }
         State::Leased { .. } | State::Settling { .. } => !matches!(to, State::Connecting { .. }),
-        State::Suspect { .. } => {
+        State::Suspect { .. } | State::Quarantined { .. } => {
             matches!(to, State::Idle { .. } | State::Leased { .. } | State::Closing)
         }
         State::Closing => false,

@@ -10,7 +10,8 @@
 //! first line has waited longest. That is what is compared between places, and not the age of the
 //! first one's oldest waiter: with a thousand waiters it is old because of the others.
 //!
-//! Places are a route (`OfClient`), and the two queues of a key (`OfKey`). It is not: the order by
+//! Places are a route (`OfClient`), and the two queues of a key (`OfKey`) and of a family of keys
+//! (`OfFamily`). It is not: the order by
 //! age, which is [`List<OfRoute>`](crate::waiters::OfRoute).
 
 use core::marker::PhantomData;
@@ -27,9 +28,9 @@ use crate::waiters::Waiter;
 /// Where lines stand.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Place {
-    /// Index of the route or of the group.
+    /// Index of the route, of the group or of the family.
     pub(crate) index: u32,
-    /// Which of the two queues of a group.
+    /// Which of the two queues of a group or a family.
     pub(crate) fresh: bool,
 }
 

@@ -54,6 +54,10 @@ pub(crate) struct RoutePool {
     pub(crate) idle: List<ByRoute>,
     /// Attempts to connect.
     pub(crate) attempts: List<ByRoute>,
+    /// Quarantined connections, the last one first.
+    pub(crate) proving: List<ByRoute>,
+    /// How many of its waiters will be served by those.
+    pub(crate) covered: usize,
     /// All waiters, the oldest first.
     pub(crate) queue: List<OfRoute>,
     /// The same, client by client.
@@ -105,6 +109,8 @@ impl RoutePool {
             unclaimed: List::new(),
             idle: List::new(),
             attempts: List::new(),
+            proving: List::new(),
+            covered: 0,
             queue: List::new(),
             turns: Ring::new(),
             waiting: 0,
@@ -135,14 +141,22 @@ impl RoutePool {
         self.addresses.push(address);
     }
 
-    /// More waiters than attempts under way: rule E allows another.
+    /// More waiters than attempts under way and connections being proven for them: rule E allows
+    /// another attempt.
     pub(crate) const fn wants_connection(&self) -> bool {
-        self.connections.connecting < self.waiting
+        self.connections.connecting + self.covered < self.waiting
     }
 
-    /// How many idle connections it lacks, those not counted that attempts under way will leave over.
+    /// Quarantined connections for which nobody waits any more.
+    pub(crate) const fn spare_proofs(&self) -> usize {
+        self.connections.quarantined - self.covered
+    }
+
+    /// How many idle connections it lacks, those not counted that attempts and proofs under way will
+    /// leave over.
     pub(crate) fn missing(&self) -> usize {
-        let spare = self.connections.connecting.saturating_sub(self.waiting);
+        let coming = (self.connections.connecting + self.covered).saturating_sub(self.waiting);
+        let spare = coming + self.spare_proofs();
         match self.phase {
             Phase::Running if self.gate != Gate::Open => 0,
             Phase::Running => self.config.min_idle.saturating_sub(self.connections.idle + spare),

@@ -320,6 +320,7 @@ impl<T> Inner<T> {
             route: terms.route,
             client: terms.client,
             key: terms.key,
+            family: None,
             deadline: now.monotonic + timeout,
             fresh: terms.fresh,
             no_wait: timeout.is_zero(),

@@ -5,11 +5,16 @@
 //!   Connecting --opened--> Idle <----release, settled, probed----+
 //!       |                   |  |                                 |
 //!       |                   |  +---leap of the clock--> Suspect -+
+//!       |                   |  |                                 |
+//!       |                   |  +---another domain--> Quarantined-+
 //!       |                   |                                    |
 //!       +-----opened--------+--lease--> Leased --release--> Settling
 //!                                                                :
 //!   from every state but Connecting: --close--> Closing --closed--> gone
 //! ```
+//!
+//! What is suspect or quarantined may be leased as soon as it is probed; what is leased or settling
+//! may be quarantined instead of idle.
 //!
 //! A slot is idle if and only if it stands in the three lists of idle connections: that of its
 //! key, that of its route, that of the pool.
@@ -41,6 +46,9 @@ pub(crate) enum State {
     Settling { until: Instant },
     /// Being probed; closed at `until` (monotonic). Idle since this moment of boot time.
     Suspect { since: Instant, until: Instant },
+    /// Being proven quiet, for one of another domain; closed at `until` (monotonic). Idle since this
+    /// moment of boot time.
+    Quarantined { since: Instant, until: Instant },
     /// Closed; the transport is still busy with it.
     Closing,
 }
@@ -49,7 +57,9 @@ impl State {
     /// Since when the connection has been idle, in boot time.
     pub(crate) const fn idle_since(self) -> Option<Instant> {
         match self {
-            Self::Idle { since } | Self::Suspect { since, .. } => Some(since),
+            Self::Idle { since }
+            | Self::Suspect { since, .. }
+            | Self::Quarantined { since, .. } => Some(since),
             Self::Connecting { .. }
             | Self::Leased { .. }
             | Self::Settling { .. }
@@ -170,7 +180,7 @@ impl<C: Copy> Slot<C> {
 /// The idle connections of one key, or the route's own.
 #[derive(Debug)]
 pub(crate) struct ByKey;
-/// A route's idle connections, or its attempts to connect.
+/// A route's idle connections, its quarantined ones, or its attempts to connect.
 #[derive(Debug)]
 pub(crate) struct ByRoute;
 /// The pool's idle connections.

@@ -230,6 +230,7 @@ impl StateCounts {
             State::Leased { .. } => &mut self.leased,
             State::Settling { .. } => &mut self.settling,
             State::Suspect { .. } => &mut self.suspect,
+            State::Quarantined { .. } => &mut self.quarantined,
             State::Closing => unreachable!("a closing connection counts against no limit"),
         }
     }

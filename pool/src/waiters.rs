@@ -1,8 +1,8 @@
 //! Those who wait for a connection: in the order of their arrival on their route, and in the line of
-//! their client, on the route and in the queue of their key.
+//! their client, on the route, in the queue of their key, and in that of its family if it has one.
 //!
 //! A connection that was never leased serves the client whose turn it is on the route; one that was
-//! serves the client whose turn it is in its key's queue ([`crate::ring`]). A waiter leaves all of
+//! serves the client whose turn it is in its key's queue ([`crate::ring`]), or in its family's. A waiter leaves all of
 //! them at once, from wherever it stands, when it is served, refused or cancelled; its record lives
 //! on until it has been told.
 
@@ -43,6 +43,7 @@ pub(crate) struct Waiter {
     pub(crate) of_route: Link,
     pub(crate) of_client: Link,
     pub(crate) of_key: Link,
+    pub(crate) of_family: Link,
     pub(crate) timer: Timer,
 }
 
@@ -56,6 +57,9 @@ pub(crate) struct OfClient;
 /// fresh one.
 #[derive(Debug)]
 pub(crate) struct OfKey;
+/// What a client has waiting for a family of keys, in lines as for a key.
+#[derive(Debug)]
+pub(crate) struct OfFamily;
 /// A waiter's deadline.
 #[derive(Debug)]
 pub(crate) struct Deadline;
@@ -84,6 +88,15 @@ impl Chain<Waiter> for OfKey {
     }
     fn link_mut(waiter: &mut Waiter) -> &mut Link {
         &mut waiter.of_key
+    }
+}
+
+impl Chain<Waiter> for OfFamily {
+    fn link(waiter: &Waiter) -> &Link {
+        &waiter.of_family
+    }
+    fn link_mut(waiter: &mut Waiter) -> &mut Link {
+        &mut waiter.of_family
     }
 }
 

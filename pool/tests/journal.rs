@@ -99,11 +99,12 @@ fn every_step_has_a_name_of_its_own() {
         Step::Leased(Source::Handoff),
         Step::Settling,
         Step::Suspect,
+        Step::Quarantined,
         Step::Lost(CloseCause::TimedOut),
         Step::Closed(CloseCause::Drain),
     ];
     let names: std::collections::HashSet<&str> = all.iter().map(|step| step.name()).collect();
     assert_eq!(names.len(), all.len());
-    let causes = ["replace", "no_port", "", "", "handoff", "", "", "timed_out", "drain"];
+    let causes = ["replace", "no_port", "", "", "handoff", "", "", "", "timed_out", "drain"];
     assert_eq!(all.map(Step::cause), causes);
 }

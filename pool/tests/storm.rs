@@ -150,6 +150,7 @@ impl Storm {
             route: self.clients[client].route,
             client: ClientId(client as u64),
             key: KeyId(1),
+            family: None,
             deadline: self.now.monotonic + patience,
             fresh: false,
             no_wait: false,

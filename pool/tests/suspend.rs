@@ -4,7 +4,7 @@ mod support;
 
 use support::{MS, Quay, SEC, grant, waiting};
 use wharf_pool::time::Now;
-use wharf_pool::{CloseCause, Condition, Event, How, PoolConfig, Refusal, Request, Source};
+use wharf_pool::{CloseCause, Condition, Doubt, Event, How, PoolConfig, Refusal, Request, Source};
 
 #[test]
 fn after_a_sleep_idle_connections_are_probed_before_they_are_leased() {
@@ -12,7 +12,7 @@ fn after_a_sleep_idle_connections_are_probed_before_they_are_leased() {
     let idle = quay.idle(route);
     quay.suspend(2 * SEC);
     let waiter = quay.wait(route);
-    let probe = Event::Probe { slot: idle.slot, connection: 1 };
+    let probe = Event::Probe { slot: idle.slot, connection: 1, doubt: Doubt::Alive };
     assert_eq!(quay.event(), Some(probe));
     quay.quiet();
     assert_eq!(quay.counts(route).suspect, 1);
@@ -110,7 +110,8 @@ fn a_leased_connection_is_the_holders_to_judge() {
     quay.quiet();
     // The holder learnt nothing about this one.
     quay.release(unused.lease, Condition::Unused);
-    let probe = Event::Probe { slot: unused.slot, connection: unused.connection };
+    let probe =
+        Event::Probe { slot: unused.slot, connection: unused.connection, doubt: Doubt::Alive };
     assert_eq!(quay.event(), Some(probe));
     assert_eq!((quay.counts(route).idle, quay.counts(route).suspect), (1, 1));
 }
@@ -146,7 +147,7 @@ fn a_suspect_connection_still_counts_against_the_cap() {
     quay.suspend(2 * SEC);
     waiting(quay.lease_as(route, 2));
     let events = quay.events();
-    assert_eq!(events, [Event::Probe { slot: idle.slot, connection: 1 }]);
+    assert_eq!(events, [Event::Probe { slot: idle.slot, connection: 1, doubt: Doubt::Alive }]);
     // Once it has answered it is idle again, and may be evicted.
     quay.pool.probed(quay.now, idle.slot);
     assert_eq!(quay.close_event(), (idle.slot, CloseCause::Evicted, How::Reset));

@@ -16,7 +16,7 @@ use super::session::SessionId;
 pub(super) enum Role {
     /// Its handshake is under way.
     Opening,
-    /// The pool's: idle, settling or suspect. Whatever the peer says takes it out.
+    /// The pool's: idle, settling, suspect or quarantined. Whatever the peer says takes it out.
     Pooled,
     /// A session's.
     Leased(SessionId),

@@ -15,7 +15,7 @@ impl Shard {
             wharf_pool::Event::Granted { waiter, grant } => self.granted(now, waiter, &grant),
             wharf_pool::Event::Refused { waiter, denial } => self.refused(waiter, denial),
             wharf_pool::Event::Close { connection, how, .. } => self.close(now, connection, how),
-            wharf_pool::Event::Probe { slot, connection } => self.probe(now, slot, connection),
+            wharf_pool::Event::Probe { slot, connection, .. } => self.probe(now, slot, connection),
             wharf_pool::Event::Overdue { lease, limit, held } => {
                 self.overdue(now, lease, limit, held);
             }
@@ -37,8 +37,9 @@ impl Shard {
         }
     }
 
-    /// Finds out whether the peer of an idle connection is still there. A connection that never
-    /// sent a byte has nothing to repeat, so nothing proves that it lives.
+    /// Finds out whether the peer of an idle connection is still there, and whether nothing is under
+    /// way: one answer says both. A connection that never sent a byte has nothing to repeat, so
+    /// nothing proves either.
     fn probe(&mut self, now: Now, slot: SlotId, connection: ConnectionId) {
         let asked = self.stack.repeat_last_byte(instant(now), connection);
         if asked != Ok(true) {

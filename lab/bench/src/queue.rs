@@ -85,6 +85,7 @@ impl Queue {
             route: self.route,
             client: ClientId(self.next),
             key: KeyId(1),
+            family: None,
             deadline: self.now.monotonic + Duration::from_secs(86_400),
             fresh: false,
             no_wait: false,

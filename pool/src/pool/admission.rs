@@ -16,17 +16,20 @@ use crate::time::Duration;
 const PATIENCE: u32 = 2;
 
 impl<C: Copy> Pool<C> {
-    /// Decides whether one more may wait. Idle connections were tried. One for whom an attempt can
-    /// begin, or is under way and serves nobody else, is not measured against the queue's limits:
-    /// those of a route are `max_connecting` at most.
+    /// Decides whether one more may wait. Idle connections were tried. One for whom an attempt or a
+    /// proof can begin, or is under way and serves nobody else, is not measured against the queue's limits:
+    /// those of a route are at most its `max_connecting` and its idle connections.
     pub(super) fn admit(&self, now: Now, route: u32, request: &Request) -> Result<(), Denial> {
         if let Some(denial) = self.backoff(now, route) {
             return Err(denial);
         }
         let pool = &self.routes[route];
-        let spare = pool.connections.connecting.checked_sub(pool.waiting);
-        let served = match spare {
-            Some(0) => matches!(self.room(now, route), Room::Free | Room::Evict(_)),
+        let coming = pool.connections.connecting + pool.covered;
+        let served = match coming.checked_sub(pool.waiting) {
+            Some(0) => {
+                self.has_stock(now, request)
+                    || matches!(self.room(now, route), Room::Free | Room::Evict(_))
+            }
             Some(_) => true,
             None => false,
         };

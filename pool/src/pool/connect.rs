@@ -90,6 +90,7 @@ impl<C: Copy> Pool<C> {
             | State::Leased { .. }
             | State::Settling { .. }
             | State::Suspect { .. }
+            | State::Quarantined { .. }
             | State::Closing => None,
         }
     }

@@ -32,8 +32,9 @@ impl<C: Copy> Pool<C> {
 
     /// Closes a connection for the sake of a rival, whose route connects.
     pub(super) fn give_room(&mut self, now: Now, index: u32, rival: Rival) {
-        let route = self.slots[index].route;
+        let (route, family) = (self.slots[index].route, self.proven_for(index));
         self.evict(index);
+        self.prove(now, family);
         self.connect(now, rival.route, OpenCause::Demand);
         self.use_room(now, route);
     }
@@ -96,9 +97,18 @@ impl<C: Copy> Pool<C> {
         turn.map_or(waits.arrived, |turn| waits.arrived.max(turn.since))
     }
 
+    /// Whether a connection may serve a waiter, at once or once it is proven quiet.
     fn may_use(&self, index: u32, waiter: u32) -> bool {
         let (slot, waiter) = (&self.slots[index], &self.waiters[waiter]);
-        slot.group == NIL || (slot.group == waiter.group && !(waiter.fresh && slot.uses > 0))
+        if slot.group == NIL {
+            return true;
+        }
+        let is_kin = || {
+            let [own, other] = [slot.group, waiter.group].map(|group| self.groups.at(group).family);
+            own != NIL && own == other
+        };
+        let may_share = slot.group == waiter.group || is_kin();
+        may_share && !(waiter.fresh && slot.uses > 0)
     }
 
     /// Connections that each route with connections or waiters may call its own.

@@ -65,7 +65,7 @@ impl<C: Copy> Pool<C> {
             if let Some(waiter) = self.next_waiter(now, slot.index)
                 && self.take_out(now, slot.index)
             {
-                self.deliver(now, slot.index, waiter, Source::Idle);
+                self.give(now, slot.index, waiter, Source::Idle);
             }
         }
     }

@@ -2,28 +2,22 @@
 //! the pool, in the order in which they became idle, for eviction and for lowered limits.
 
 use super::{NIL, Now, Pool, State, Step};
-use crate::event::{Event, How};
-use crate::group::Group;
-use crate::ids::KeyId;
+use crate::event::{Doubt, Event, How};
+use crate::lease::Request;
 use crate::list::List;
 use crate::slot::ByKey;
+use crate::token::CloseCause;
 
 /// Connections that one lease looks at, at most, before it goes on as if there were none: as many
 /// as one turn may reap.
-const LOOKS_MAX: usize = super::reaper::REAP_MAX;
+pub(super) const LOOKS_MAX: usize = super::reaper::REAP_MAX;
 
 impl<C: Copy> Pool<C> {
-    /// Takes out the idle connection that a lease of `key` gets. What is past its time on the way
-    /// to it is closed, what may not have survived a sleep of the host is probed.
-    pub(super) fn take_idle(
-        &mut self,
-        now: Now,
-        route: u32,
-        key: KeyId,
-        fresh: bool,
-    ) -> Option<u32> {
+    /// Takes out the idle connection that a lease gets at once. What is past its time on the way to
+    /// it is closed, what may not have survived a sleep of the host is probed.
+    pub(super) fn take_idle(&mut self, now: Now, request: &Request) -> Option<u32> {
         for _ in 0..LOOKS_MAX {
-            let index = self.pick_idle(now, route, key, fresh)?;
+            let index = self.pick_idle(now, request)?;
             if self.take_out(now, index) {
                 return Some(index);
             }
@@ -35,7 +29,7 @@ impl<C: Copy> Pool<C> {
     /// go any more, it is closed; if it may not have survived a sleep of the host it is probed; and
     /// nothing is taken out.
     pub(super) fn take_out(&mut self, now: Now, index: u32) -> bool {
-        if let Some(cause) = self.condemned(index).or_else(|| self.expiry(now, index)) {
+        if let Some(cause) = self.unfit(now, index) {
             self.close(now, index, cause, How::Orderly);
             return false;
         }
@@ -49,31 +43,34 @@ impl<C: Copy> Pool<C> {
         true
     }
 
-    /// The idle connection that a lease of `key` would get: one of its own that carried bytes
-    /// before one that did not, and either before one that belongs to nobody yet.
-    fn pick_idle(&self, now: Now, route: u32, key: KeyId, fresh: bool) -> Option<u32> {
-        let pool = &self.routes[route];
-        let end = |list: &List<ByKey>| self.next_of(now, list, pool.config.reuse);
-        let own = self.groups.find(route, key).and_then(|group| {
-            let group: &Group = self.groups.at(group);
-            let used = if fresh { None } else { end(&group.used) };
-            used.or_else(|| end(&group.unused))
-        });
-        own.or_else(|| end(&pool.unclaimed))
+    /// Why an idle connection is closed rather than leased, if it is.
+    pub(super) fn unfit(&self, now: Now, index: u32) -> Option<CloseCause> {
+        self.condemned(index).or_else(|| self.expiry(now, index))
     }
 
-    /// Sets a connection idle that stands in no list. One that was suspect has been idle all along.
+    /// The idle connection that a lease would get at once: one of its own key that carried bytes
+    /// before one of its family that did not, and either before one that belongs to nobody yet.
+    fn pick_idle(&self, now: Now, request: &Request) -> Option<u32> {
+        let route = request.route.index;
+        let pool = &self.routes[route];
+        let end = |list: &List<ByKey>| self.next_of(now, list, pool.config.reuse);
+        let own = self.groups.find(route, request.key);
+        let used = own.filter(|_| !request.fresh).and_then(|own| end(&self.groups.at(own).used));
+        used.or_else(|| end(self.groups.unused(route, own, request.family)?))
+            .or_else(|| end(&pool.unclaimed))
+    }
+
+    /// Sets a connection idle that stands in no list. One that was suspect or quarantined has been
+    /// idle all along.
     pub(super) fn set_idle(&mut self, now: Now, index: u32) {
         let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
         self.enter(index, State::Idle { since });
         self.note(index, Step::Idle);
-        let slot = &self.slots[index];
-        let (route, group, uses) = (slot.route, slot.group, slot.uses);
-        let shelf = match group {
-            NIL => &mut self.routes[route].unclaimed,
-            _ => self.groups.at_mut(group).shelf(uses),
-        };
-        shelf.push_front(&mut self.slots, index);
+        let (route, group) = (self.slots[index].route, self.slots[index].group);
+        match group {
+            NIL => self.routes[route].unclaimed.push_front(&mut self.slots, index),
+            _ => self.groups.shelve(&mut self.slots, index),
+        }
         self.routes[route].idle.push_front(&mut self.slots, index);
         self.idle.push_front(&mut self.slots, index);
         self.rearm(now, index);
@@ -82,13 +79,11 @@ impl<C: Copy> Pool<C> {
     /// Takes an idle connection out of its lists; what it becomes is the caller's to say.
     pub(super) fn leave_idle(&mut self, index: u32) {
         self.pass_over(index);
-        let slot = &self.slots[index];
-        let (route, group, uses) = (slot.route, slot.group, slot.uses);
-        let shelf = match group {
-            NIL => &mut self.routes[route].unclaimed,
-            _ => self.groups.at_mut(group).shelf(uses),
-        };
-        shelf.unlink(&mut self.slots, index);
+        let (route, group) = (self.slots[index].route, self.slots[index].group);
+        match group {
+            NIL => self.routes[route].unclaimed.unlink(&mut self.slots, index),
+            _ => self.groups.unshelve(&mut self.slots, index),
+        }
         self.routes[route].idle.unlink(&mut self.slots, index);
         self.idle.unlink(&mut self.slots, index);
     }
@@ -101,6 +96,7 @@ impl<C: Copy> Pool<C> {
         self.note(index, Step::Suspect);
         self.rearm(now, index);
         let connection = self.slots[index].connection();
-        self.events.push_back(Event::Probe { slot: self.slot_id(index), connection });
+        let (slot, doubt) = (self.slot_id(index), Doubt::Alive);
+        self.events.push_back(Event::Probe { slot, connection, doubt });
     }
 }

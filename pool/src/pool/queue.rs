@@ -9,7 +9,7 @@ use crate::wheel::Timer;
 impl<C: Copy> Pool<C> {
     /// Puts one who waits at the end of the queues.
     pub(super) fn enqueue(&mut self, now: Now, route: u32, request: Request) -> u32 {
-        let group = self.groups.join(route, request.key);
+        let group = self.groups.join(route, request.key, request.family);
         let (index, _) = self.waiters.insert(Waiter {
             progress: Progress::Waiting,
             route,
@@ -22,6 +22,7 @@ impl<C: Copy> Pool<C> {
             of_route: Link::default(),
             of_client: Link::default(),
             of_key: Link::default(),
+            of_family: Link::default(),
             timer: Timer::default(),
         });
         self.next_waiter += 1;
@@ -35,6 +36,7 @@ impl<C: Copy> Pool<C> {
         self.groups.at_mut(group).waiting += u32::from(!request.fresh);
         let queue = self.groups.at_mut(group).queue(request.fresh);
         self.of_keys.join(queue, at_key, &mut self.waiters, index);
+        self.join_family(index);
         self.deadlines.arm_by(&mut self.waiters, index, request.deadline);
         self.waiting += 1;
         self.stats.waiters_queued += 1;
@@ -57,6 +59,7 @@ impl<C: Copy> Pool<C> {
         self.groups.at_mut(group).waiting -= u32::from(!fresh);
         let queue = self.groups.at_mut(group).queue(fresh);
         self.of_keys.leave(queue, at_key, &mut self.waiters, index, why);
+        self.leave_family(index, why);
         self.groups.leave(group);
         self.count_active(route);
         self.waiting -= 1;
@@ -101,8 +104,8 @@ impl<C: Copy> Pool<C> {
         self.routes[route].stats.lease_failures += 1;
     }
 
-    /// The waiter whose turn it is of those who may use this connection. Those whose deadline has
-    /// passed are refused on the way.
+    /// The waiter whose turn it is of those who may use this connection, or may once it is proven
+    /// quiet. Those whose deadline has passed are refused on the way.
     pub(super) fn next_waiter(&mut self, now: Now, index: u32) -> Option<u32> {
         loop {
             let waiter = self.next_in_turn(index)?;
@@ -118,10 +121,17 @@ impl<C: Copy> Pool<C> {
         if slot.group == NIL {
             return self.of_clients.next(&self.routes[slot.route].turns);
         }
+        if let Some(family) = self.groups.family_of(slot.group) {
+            return self.next_in_family(index, family);
+        }
         let group = self.groups.at(slot.group);
         let fresh = if slot.uses == 0 { self.of_keys.next(&group.fresh) } else { None };
-        let number = |waiter: &u32| self.waiters[*waiter].number;
-        self.of_keys.next(&group.plain).into_iter().chain(fresh).min_by_key(number)
+        self.older(self.of_keys.next(&group.plain), fresh)
+    }
+
+    /// The one of two who came first.
+    pub(super) fn older(&self, one: Option<u32>, other: Option<u32>) -> Option<u32> {
+        one.into_iter().chain(other).min_by_key(|waiter| self.waiters[*waiter].number)
     }
 }
 

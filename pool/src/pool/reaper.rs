@@ -93,7 +93,9 @@ impl<C: Copy> Pool<C> {
                 let until = sooner(expires, idle_until)?;
                 Some(now.monotonic + until.since(now.boot))
             }
-            State::Settling { until } | State::Suspect { until, .. } => Some(until),
+            State::Settling { until }
+            | State::Suspect { until, .. }
+            | State::Quarantined { until, .. } => Some(until),
             State::Leased { since, .. } => self.overdue_at(index, since),
             State::Closing => None,
         }
@@ -126,7 +128,9 @@ impl<C: Copy> Pool<C> {
                 self.close(now, index, CloseCause::UnackedBytes, How::Reset);
                 self.count_release(route, Released::Closed(CloseCause::UnackedBytes));
             }
-            State::Suspect { .. } => self.close(now, index, CloseCause::ProbeFailed, How::Reset),
+            State::Suspect { .. } | State::Quarantined { .. } => {
+                self.close(now, index, CloseCause::ProbeFailed, How::Reset);
+            }
             State::Leased { .. } => self.tell_overdue(now, index),
             State::Closing => {}
         }
@@ -135,7 +139,11 @@ impl<C: Copy> Pool<C> {
     fn handle_deadlines(&mut self, now: Now) {
         for _ in 0..OVERDUE_MAX {
             match self.deadlines.step(&mut self.waiters, now.monotonic) {
-                Step::Fired(index) => self.refuse_overdue(index),
+                Step::Fired(index) => {
+                    let route = self.waiters[index].route;
+                    self.refuse_overdue(index);
+                    self.use_spare_proofs(now, route);
+                }
                 Step::Moved => {}
                 Step::Rest => return,
             }

@@ -49,14 +49,22 @@ impl<C: Copy> Pool<C> {
         self.count_release(route, released);
     }
 
-    /// A suspect connection has answered: it is offered on. Ignored unless it is suspect.
+    /// The peer of a connection has answered its probe: it has all that was sent, and has sent
+    /// nothing that has not come. The connection is offered on, to any domain of its family. Ignored
+    /// unless it is suspect or quarantined.
     pub fn probed(&mut self, now: Now, slot: SlotId) {
         self.observe(now);
-        let found = self.slots.get(slot.index, slot.generation);
-        if found.is_some_and(|slot| matches!(slot.state, State::Suspect { .. })) {
+        if self.is_probed(slot) {
             self.slots[slot.index].verified = self.leaps;
             self.offer(now, slot.index, Source::Idle);
         }
+    }
+
+    /// Whether the peer of a connection is being asked.
+    pub(super) fn is_probed(&self, slot: SlotId) -> bool {
+        let found = self.slots.get(slot.index, slot.generation);
+        let is_asked = |state| matches!(state, State::Suspect { .. } | State::Quarantined { .. });
+        found.is_some_and(|slot| is_asked(slot.state))
     }
 
     /// Takes back the connection at `index`, which is leased.
@@ -139,6 +147,7 @@ impl<C: Copy> Pool<C> {
             State::Idle { .. }
             | State::Settling { .. }
             | State::Suspect { .. }
+            | State::Quarantined { .. }
             | State::Closing
             | State::Connecting { .. } => Err(ReleaseError::Double),
         }

@@ -26,7 +26,10 @@ impl<C: Copy> Pool<C> {
                 self.note(index, Step::Lost(cause));
             }
             State::Closing => self.free(index),
-            State::Idle { .. } | State::Settling { .. } | State::Suspect { .. } => {
+            State::Idle { .. }
+            | State::Settling { .. }
+            | State::Suspect { .. }
+            | State::Quarantined { .. } => {
                 let (route, settling) = (found.route, self.is_settling(slot));
                 if cause == CloseCause::PeerFin {
                     self.learn_from_fin(now, index);
@@ -52,13 +55,14 @@ impl<C: Copy> Pool<C> {
 
     /// Closes a connection and offers the room it leaves: rule N.
     pub(super) fn close(&mut self, now: Now, index: u32, cause: CloseCause, how: How) {
-        let route = self.slots[index].route;
+        let (route, family) = (self.slots[index].route, self.proven_for(index));
         self.retire(index, cause, how);
+        self.prove(now, family);
         self.use_room(now, route);
         self.keep_warm(route);
     }
 
-    /// Makes room at once. The victim is idle.
+    /// Makes room at once. The victim is idle, or quarantined and nobody waits for it.
     pub(super) fn evict(&mut self, index: u32) {
         self.stats.evictions += 1;
         let route = self.slots[index].route;
@@ -69,7 +73,7 @@ impl<C: Copy> Pool<C> {
 
     /// Ends a connection. An orderly close takes a place among the closing ones; if those are too
     /// many, it is a reset. What the transport has ended itself needs neither.
-    fn retire(&mut self, index: u32, cause: CloseCause, how: How) {
+    pub(super) fn retire(&mut self, index: u32, cause: CloseCause, how: How) {
         if matches!(self.slots[index].state, State::Idle { .. }) {
             self.leave_idle(index);
         }

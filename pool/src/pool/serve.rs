@@ -2,10 +2,10 @@
 //! frees room in [`Pool::use_room`]. No waiter is forgotten (rules H, B, N).
 
 use super::takeover::next_serial;
-use super::{ClientId, Event, Instant, NIL, Now, Phase, Pool, Progress, Source, State, Step};
+use super::{ClientId, Event, Instant, Now, Phase, Pool, Progress, Source, State, Step};
 use crate::blocked::BlockedRoute;
-use crate::ids::{KeyId, LeaseId};
-use crate::lease::{Grant, Released};
+use crate::ids::LeaseId;
+use crate::lease::{Grant, Released, Request};
 use crate::list::List;
 use crate::ring::Leaving;
 use crate::route_pool::Gate;
@@ -32,11 +32,12 @@ pub(super) enum Room {
 
 /// Idle connections that are looked at for one that may be evicted, so that many that are kept ready
 /// hold up nobody for long.
-const VICTIMS_MAX: usize = 64;
+pub(super) const VICTIMS_MAX: usize = 64;
 
 impl<C: Copy> Pool<C> {
-    /// Gives a free connection to the waiter whose turn it is, or sets it idle; or gives its room to
-    /// somebody who may not use it but has waited too long (rule F).
+    /// Gives a free connection to the waiter whose turn it is, has it proven for one of another domain,
+    /// or sets it idle; or gives its room to somebody who may not use it but has waited too long (rule
+    /// F).
     pub(super) fn offer(&mut self, now: Now, index: u32, source: Source) -> Released {
         if let Some(cause) = self.retirement(now, index) {
             self.close(now, index, cause, crate::How::Orderly);
@@ -52,8 +53,7 @@ impl<C: Copy> Pool<C> {
                 self.give_room(now, index, rival);
                 return Released::Closed(CloseCause::Evicted);
             }
-            self.deliver(now, index, waiter, source);
-            return Released::HandedOn;
+            return self.give(now, index, waiter, source);
         }
         let slot = self.slot_id(index);
         self.set_idle(now, index);
@@ -138,12 +138,21 @@ impl<C: Copy> Pool<C> {
             return Room::StoppedByPool;
         }
         if total == pool.config.max_connections {
-            return pool.idle.back().map_or(Room::AtRouteCap, Room::Evict);
+            return self.own_dispensable(route).map_or(Room::AtRouteCap, Room::Evict);
         }
         if full == self.config.max_total {
             return self.dispensable().map_or(Room::AtPoolCap, Room::Evict);
         }
         Room::Free
+    }
+
+    /// The least recently used connection of a route that is idle, or quarantined without anybody who
+    /// waits for it.
+    fn own_dispensable(&self, route: u32) -> Option<u32> {
+        let idle = self.routes[route].idle.back();
+        let spare = self.spare_proof(route);
+        let since = |index: &u32| self.slots[*index].state.idle_since();
+        idle.into_iter().chain(spare).min_by_key(since)
     }
 
     /// The least recently used idle connection that its route does not keep ready.
@@ -157,11 +166,12 @@ impl<C: Copy> Pool<C> {
         })
     }
 
-    /// Gives the connection its key, at its first lease.
-    pub(super) fn claim(&mut self, index: u32, key: KeyId) {
+    /// Gives the connection its key, at its first lease, or that of another of its family.
+    pub(super) fn claim(&mut self, index: u32, request: &Request) {
         let slot = &mut self.slots[index];
-        if slot.group == NIL {
-            slot.group = self.groups.join(slot.route, key);
+        if !self.groups.is_of(slot.group, request.key) {
+            let group = self.groups.join(slot.route, request.key, request.family);
+            self.groups.leave(core::mem::replace(&mut slot.group, group));
         }
     }
 
@@ -205,13 +215,24 @@ impl<C: Copy> Pool<C> {
         grant
     }
 
+    /// Gives a connection to one who waits, or has it proven quiet for it.
+    pub(super) fn give(&mut self, now: Now, index: u32, waiter: u32, source: Source) -> Released {
+        if self.needs_proof(index, waiter) {
+            self.quarantine(now, index);
+            return Released::Kept;
+        }
+        self.deliver(now, index, waiter, source);
+        self.use_spare_proofs(now, self.slots[index].route);
+        Released::HandedOn
+    }
+
     /// Gives a connection to one who waits, who alone is told.
-    pub(super) fn deliver(&mut self, now: Now, index: u32, waiter: u32, source: Source) {
+    fn deliver(&mut self, now: Now, index: u32, waiter: u32, source: Source) {
         let waits = &self.waiters[waiter];
         let (client, arrived, group) = (waits.client, waits.arrived, waits.group);
-        if self.slots[index].group == NIL {
+        if self.slots[index].group != group {
             self.groups.rejoin(group);
-            self.slots[index].group = group;
+            self.groups.leave(core::mem::replace(&mut self.slots[index].group, group));
         }
         self.unqueue(waiter, Leaving::Served(now.monotonic));
         let grant = self.grant(now, index, client, arrived, source);

@@ -244,6 +244,7 @@ mod tests {
                 route: self.route,
                 client: CLIENT,
                 key: KeyId(1),
+                family: None,
                 deadline: self.now.monotonic + Duration::from_secs(5),
                 fresh: false,
                 no_wait: false,

@@ -7,7 +7,7 @@ use wharf_pool::{
     Source,
 };
 
-use crate::naive::{Gate, Naive, Place, Route, Waiting};
+use crate::naive::{Gate, Naive, Place, Route, Waiting, family_of};
 use crate::patience::{self, ROUND_TRIP};
 use crate::planted::{Fault, Planted};
 
@@ -20,6 +20,7 @@ pub(crate) struct Reached {
     refused: Vec<Refusal>,
     leased: Vec<Source>,
     cancelled_after_offer: u64,
+    crossed: u64,
 }
 
 impl Reached {
@@ -29,13 +30,14 @@ impl Reached {
         self.refused.extend(stats.lease_failures.iter().filter(|(_, n)| *n > 0).map(|(r, _)| r));
         self.leased.extend(stats.leases.iter().filter(|(_, n)| *n > 0).map(|(source, _)| source));
         self.cancelled_after_offer += stats.cancels_after_offer;
+        self.crossed += driver.naive.crossed;
     }
 
     pub(crate) fn check(&self) {
         use CloseCause as C;
         let own = [C::IdleTimeout, C::MaxLifetime, C::MaxUses, C::Evicted, C::LimitLowered];
-        let peers = [C::LearnedIdle, C::KeepaliveHint, C::DnsRemoved];
-        let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::PeerFin, C::Shutdown];
+        let peers = [C::LearnedIdle, C::KeepaliveHint, C::DnsRemoved, C::PeerFin, C::DataWhileIdle];
+        let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::Shutdown];
         for cause in own.into_iter().chain(peers).chain(later) {
             assert!(self.closed.contains(&cause), "no run closed by {cause}");
         }
@@ -49,6 +51,7 @@ impl Reached {
             assert!(self.leased.contains(source), "no run leased from {source}");
         }
         assert!(self.cancelled_after_offer > 0);
+        assert!(self.crossed > 0, "no connection went to another key");
     }
 }
 
@@ -144,10 +147,12 @@ impl Driver {
 
     fn lease(&mut self) {
         let place = self.place(self.naive.routes.len());
+        let key = KeyId(u32::try_from(self.below(4)).expect("few"));
         let request = Request {
             route: self.naive.routes[place].id,
             client: ClientId(self.below(3)),
-            key: KeyId(u32::try_from(self.below(3)).expect("few")),
+            key,
+            family: family_of(key),
             deadline: self.now.monotonic + MS * u32::try_from(self.below(3000)).expect("few"),
             fresh: self.below(8) == 0,
             no_wait: self.below(10) == 0,
@@ -198,7 +203,8 @@ impl Driver {
         let config = &route.expect("a route that is there").config;
         let on_route = waiting.iter().filter(|waits| waits.route == request.route).count();
         let of_client = waiting.iter().filter(|waits| waits.client == request.client).count();
-        let served = self.naive.counts(Some(request.route), false).connecting >= on_route;
+        let connecting = self.naive.counts(Some(request.route), false).connecting;
+        let served = connecting + self.naive.covered(request.route) >= on_route;
         let all = waiting.len() <= self.pool.limits().max_waiters_total;
         let fits = on_route <= config.max_waiters && of_client <= config.max_waiters_per_client;
         assert!(served || (all && fits), "one too many waits");
@@ -339,6 +345,7 @@ impl Driver {
         let place = self.place(self.naive.waiting.len());
         let waits = self.naive.waiting[place];
         self.naive.leave(waits.id, false);
+        self.naive.left += 1;
         let cancelled = self.pool.cancel(self.now, waits.id);
         self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
         assert_eq!(cancelled, Ok(Cancelled::Waiting));
@@ -354,10 +361,11 @@ impl Driver {
         let place = self.place(self.naive.waiting.len());
         // The one to whom it has come, or any.
         let free = self.naive.berths.values().find(|berth| berth.place == Place::Free);
-        let next = free.and_then(|berth| self.naive.turns.next(berth, &self.naive.waiting));
+        let next = free.and_then(|berth| self.naive.next(berth));
         let waits = next.copied().unwrap_or(self.naive.waiting[place]);
         let cancelled = self.pool.cancel(self.now, waits.id).expect("not told yet");
         self.naive.leave(waits.id, matches!(cancelled, Cancelled::Delivered));
+        self.naive.left += 1;
         self.trace.push(format!("   {:?} {cancelled:?}", waits.id));
     }
 
@@ -382,11 +390,20 @@ impl Driver {
         self.pool.lost(self.now, slot, CloseCause::TimedOut);
     }
 
+    /// What was asked is answered: all is well, or bytes come; some keep silent.
     fn settle_or_probe(&mut self) {
-        let waits = |place: &Place| matches!(place, Place::Settling | Place::Suspect);
+        let waits =
+            |place: &Place| matches!(place, Place::Settling | Place::Suspect | Place::Quarantined);
         let Some(slot) = self.any_slot(waits) else { return };
+        let is_settling = self.naive.berths[&slot].place == Place::Settling;
+        match self.below(8) {
+            0 if !is_settling => return,
+            1 if !is_settling => return self.lose_by(slot, CloseCause::DataWhileIdle),
+            _ => {}
+        }
         let berth = self.naive.berths.get_mut(&slot).expect("a slot");
         let was = core::mem::replace(&mut berth.place, Place::Free);
+        berth.proven = was != Place::Settling;
         self.trace.push(format!("   {slot:?} answered"));
         if was == Place::Settling {
             self.pool.settled(self.now, slot);
@@ -482,6 +499,7 @@ impl Driver {
         let gone = self.naive.waiting.iter().filter(|waits| waits.client == client);
         for waiter in gone.map(|waits| waits.id).collect::<Vec<_>>() {
             self.naive.leave(waiter, false);
+            self.naive.left += 1;
             self.pool.cancel(self.now, waiter).expect("it waited");
         }
         for (slot, lease) in self.naive.held() {
@@ -557,7 +575,9 @@ impl Driver {
                 self.hear_all();
             }
         }
-        for slot in self.naive.slots(|place| matches!(place, Place::Settling | Place::Suspect)) {
+        let asked =
+            |place: &Place| matches!(place, Place::Settling | Place::Suspect | Place::Quarantined);
+        for slot in self.naive.slots(asked) {
             if self.naive.berths[&slot].route != gone {
                 continue;
             }
@@ -603,10 +623,11 @@ impl Driver {
     }
 
     fn hear_all_but_idle(&mut self) {
-        while let Some(event) = self.pool.poll_event() {
+        while let Some(event) = self.pool.poll_event(self.now) {
             self.trace.push(format!("   {event:?}"));
             self.naive.hear(self.now, event);
         }
+        self.naive.left = 0;
     }
 
     fn any_slot(&mut self, of: impl Fn(&Place) -> bool) -> Option<SlotId> {

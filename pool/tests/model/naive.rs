@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use wharf_pool::stats::StateCounts;
 use wharf_pool::time::{Duration, Instant, Now};
 use wharf_pool::{
-    AddressId, ClientId, CloseCause, Event, Grant, How, KeyId, LeaseId, Pool, PoolConfig,
-    RouteConfig, RouteId, SlotId, Source, WaiterId,
+    AddressId, ClientId, CloseCause, Doubt, Event, FamilyId, Grant, How, KeyId, LeaseId, Pool,
+    PoolConfig, RouteConfig, RouteId, SlotId, Source, WaiterId,
 };
 
 use crate::held::Held;
@@ -21,7 +21,13 @@ pub(crate) enum Place {
     Leased(LeaseId),
     Settling,
     Suspect,
+    Quarantined,
     Closing,
+}
+
+/// The family of a key. The first two keys may have each other's connections.
+pub(crate) fn family_of(key: KeyId) -> Option<FamilyId> {
+    (key.0 < 2).then_some(FamilyId(7))
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +36,8 @@ pub(crate) struct Berth {
     pub(crate) place: Place,
     pub(crate) key: Option<KeyId>,
     pub(crate) carried: bool,
+    /// Its peer has just said that nothing is under way, and it was not leased since.
+    pub(crate) proven: bool,
     pub(crate) lost: bool,
     /// Since when it idles, in boot time.
     pub(crate) since: Option<Instant>,
@@ -89,11 +97,43 @@ pub(crate) struct Naive {
     pub(crate) arrivals: u64,
     /// The number of one who is asking now, and waits.
     pub(crate) asking: Option<u64>,
+    /// How many have left of themselves since the pool was last heard out.
+    pub(crate) left: usize,
+    /// Leases of connections that another key had before.
+    pub(crate) crossed: u64,
 }
 
 impl Naive {
+    /// Whether a connection may be leased to `key` at once.
     pub(crate) fn may_use(berth: &Berth, key: KeyId, fresh: bool) -> bool {
-        berth.key.is_none_or(|own| own == key) && !(fresh && berth.carried)
+        let crosses = |own| family_of(own).is_some() && family_of(own) == family_of(key);
+        let is_quiet = !berth.carried || berth.proven;
+        let is_for = |own| own == key || (crosses(own) && is_quiet);
+        berth.key.is_none_or(is_for) && !(fresh && berth.carried)
+    }
+
+    /// How many wait for any connection of the family of `key`, and how many are being proven.
+    pub(crate) fn in_family(&self, route: RouteId, key: KeyId) -> (usize, usize) {
+        let Some(family) = family_of(key) else { return (0, 0) };
+        let is_kin = |of: RouteId, key: KeyId| of == route && family_of(key) == Some(family);
+        let waiting = self.waiting.iter().filter(|w| !w.fresh && is_kin(w.route, w.key)).count();
+        let proving = self.berths.values().filter(|berth| {
+            berth.place == Place::Quarantined
+                && berth.key.is_some_and(|key| is_kin(berth.route, key))
+        });
+        (waiting, proving.count())
+    }
+
+    /// Whose turn it is for a connection.
+    pub(crate) fn next(&self, berth: &Berth) -> Option<&Waiting> {
+        let (waiting, proving) = self.in_family(berth.route, berth.key.unwrap_or_default());
+        self.turns.next(berth, &self.waiting, proving >= waiting)
+    }
+
+    /// How many who wait on a route will be served by what is being proven.
+    pub(crate) fn covered(&self, route: RouteId) -> usize {
+        let (waiting, proving) = self.in_family(route, KeyId(0));
+        waiting.min(proving)
     }
 
     pub(crate) fn slots(&self, of: impl Fn(&Place) -> bool) -> Vec<SlotId> {
@@ -125,7 +165,9 @@ impl Naive {
         assert_eq!(grant.uses > 0, berth.carried);
         assert_eq!(grant.connection, grant.slot.to_bits(), "the connection of another slot");
         assert!(grant.source != Source::New || berth.key.is_none(), "new means never leased");
+        self.crossed += u64::from(berth.key.is_some_and(|own| own != key) && berth.carried);
         berth.key = Some(key);
+        berth.proven = false;
         berth.place = Place::Leased(grant.lease);
         berth.held = Held::since(now.monotonic);
         berth.since = None;
@@ -147,11 +189,13 @@ impl Naive {
     pub(crate) fn hear(&mut self, now: Now, event: Event<u64>) {
         match event {
             Event::Connect { slot, route } => {
+                self.check_elision(route);
                 let fresh = Berth {
                     route,
                     place: Place::Connecting,
                     key: None,
                     carried: false,
+                    proven: false,
                     lost: false,
                     since: None,
                     held: Held::default(),
@@ -168,7 +212,7 @@ impl Naive {
             }
             Event::Granted { waiter, grant } => {
                 let berth = self.berths[&grant.slot];
-                let next = self.turns.next(&berth, &self.waiting).map(|waits| waits.id);
+                let next = self.next(&berth).map(|waits| waits.id);
                 assert_eq!(next, Some(waiter), "it was another's turn");
                 let waits = self.leave(waiter, true);
                 assert!(now.monotonic < waits.deadline, "granted after the deadline");
@@ -202,12 +246,7 @@ impl Naive {
                 let config = route.map(|route| &route.config);
                 berth.held.told(now.monotonic, limit, config);
             }
-            Event::Probe { slot, .. } => {
-                let berth = self.berths.get_mut(&slot).expect("a probe of what exists");
-                assert!(matches!(berth.place, Place::Idle | Place::Free), "{:?}", berth.place);
-                berth.place = Place::Suspect;
-                berth.since.get_or_insert(now.boot);
-            }
+            Event::Probe { slot, doubt, .. } => self.hear_probe(now, slot, doubt),
         }
     }
 
@@ -218,6 +257,31 @@ impl Naive {
             let mut leased = of_route.filter(|berth| matches!(berth.place, Place::Leased(_)));
             leased.any(|berth| berth.held.is_untold(now.monotonic, &route.config))
         })
+    }
+
+    /// A peer is asked: about an idle connection, and for its family only if somebody waits.
+    fn hear_probe(&mut self, now: Now, slot: SlotId, doubt: Doubt) {
+        let berth = self.berths[&slot];
+        assert!(matches!(berth.place, Place::Idle | Place::Free), "{:?}", berth.place);
+        let (waiting, proving) = self.in_family(berth.route, berth.key.unwrap_or_default());
+        let is_wanted = berth.carried && proving < waiting + self.left;
+        assert!(doubt == Doubt::Alive || is_wanted, "proven for nobody");
+        let berth = self.berths.get_mut(&slot).expect("a probe of what exists");
+        berth.place = match doubt {
+            Doubt::Alive => Place::Suspect,
+            Doubt::Quiet => Place::Quarantined,
+        };
+        berth.since.get_or_insert(now.boot);
+    }
+
+    /// Attempts begin for those who wait and have nothing else to come, and to keep some ready.
+    fn check_elision(&self, route: RouteId) {
+        let found = self.routes.iter().find(|found| found.id == route);
+        if found.is_some_and(|route| route.config.min_idle == 0) {
+            let waiting = self.waiting.iter().filter(|waits| waits.route == route).count();
+            let coming = self.counts(Some(route), false).connecting + self.covered(route);
+            assert!(coming < waiting + self.left, "an attempt that nobody needs");
+        }
     }
 
     pub(crate) fn gate(&self, route: RouteId) -> Gate {
@@ -251,6 +315,7 @@ impl Naive {
                 Place::Leased(_) => counts.leased += 1,
                 Place::Settling => counts.settling += 1,
                 Place::Suspect => counts.suspect += 1,
+                Place::Quarantined => counts.quarantined += 1,
                 Place::Closing => {}
             }
         }
@@ -311,14 +376,18 @@ impl Naive {
             let idle = berth.place == Place::Idle;
             let passed = |w: &Waiting| now < w.deadline && Self::may_use(berth, w.key, w.fresh);
             assert!(!(idle && waiting().any(passed)), "a waiter beside an idle connection");
+            let (wait, proving) = self.in_family(route.id, berth.key.unwrap_or_default());
+            assert!(!(idle && berth.carried && proving < wait), "idle, and proven for nobody");
         }
         let most = route.config.max_connecting;
         let most = route.allowance.map_or(most, |allowance| allowance.min(most));
-        let wants = waiting().count() > counts.connecting
+        let covered = self.covered(route.id);
+        let wants = waiting().count() > counts.connecting + covered
             && counts.connecting < most
             && total.connecting < limits.max_connecting_total;
         let own = counts.total() < route.config.max_connections
-            || (counts.total() == route.config.max_connections && counts.idle > 0);
+            || (counts.total() == route.config.max_connections
+                && counts.idle + counts.quarantined > covered);
         // What routes keep ready is not evicted for others.
         let spare = self
             .routes

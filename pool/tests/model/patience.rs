@@ -30,6 +30,7 @@ impl Naive {
     pub(crate) fn rest(&mut self, now: Now) {
         for berth in self.berths.values_mut().filter(|berth| berth.place == Place::Free) {
             berth.place = Place::Idle;
+            berth.proven = false;
             berth.since.get_or_insert(now.boot);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use wharf_pool::time::Now;
 use wharf_pool::{
-    CancelError, Cancelled, CloseCause, Condition, Event, Grant, LeaseId, Outcome, Pool,
+    CancelError, Cancelled, CloseCause, Condition, Doubt, Event, Grant, LeaseId, Outcome, Pool,
     PoolConfig, ReleaseError, Released, Request, SlotId, Source, WaiterId,
 };
 
@@ -22,11 +22,19 @@ pub(crate) enum Fault {
     Barging,
     /// A connection that ended keeps its place.
     LeakedSlot,
+    /// A connection goes to another key without a proof that nothing is under way.
+    CrossingUnproven,
 }
 
 impl Fault {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::LostWaiter, Self::DoubleHandout, Self::CapPassed, Self::Barging, Self::LeakedSlot];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::LostWaiter,
+        Self::DoubleHandout,
+        Self::CapPassed,
+        Self::Barging,
+        Self::LeakedSlot,
+        Self::CrossingUnproven,
+    ];
 }
 
 /// One who waits, under the name that its owner knows and under that of the pool.
@@ -142,7 +150,7 @@ impl Planted {
         }
     }
 
-    pub(crate) fn poll_event(&mut self) -> Option<Event<u64>> {
+    pub(crate) fn poll_event(&mut self, now: Now) -> Option<Event<u64>> {
         loop {
             let Some(event) = self.told.pop_front().or_else(|| self.pool.poll_event()) else {
                 self.swallows = false;
@@ -156,6 +164,11 @@ impl Planted {
                 }
                 Event::Refused { waiter, denial } => {
                     return Some(Event::Refused { waiter: self.known(waiter), denial });
+                }
+                Event::Probe { slot, doubt: Doubt::Quiet, .. }
+                    if self.has(Fault::CrossingUnproven) =>
+                {
+                    self.pool.probed(now, slot);
                 }
                 Event::Connect { .. }
                 | Event::Abandon { .. }

@@ -49,6 +49,7 @@ impl Quay {
             route,
             client: ClientId(1),
             key: KeyId(1),
+            family: None,
             deadline: self.now.monotonic + 5 * SEC,
             fresh: false,
             no_wait: false,
