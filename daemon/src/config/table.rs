@@ -397,6 +397,14 @@ pub(super) const KEYS: &[Key] = &[
         "Who may use a connection that another has used: clients of the same user, of the same \
          user and primary group, or any client that may use the route.",
     ),
+    per_route(
+        "pool.quarantine",
+        Kind::Switch,
+        "true",
+        "Whether a connection that users share (`share = \"any\"`) is proven quiet before it goes from \
+         one to another: its last byte is repeated, and the answer must say that nothing is under way. \
+         That takes one round trip. `false` shares at once.",
+    ),
     route(
         "route.match",
         Kind::Text(PATTERN),

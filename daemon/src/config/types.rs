@@ -216,6 +216,8 @@ pub struct RouteSettings {
     pub lease_max: Option<Duration>,
     /// Who may use a connection that another has used.
     pub share: Share,
+    /// Whether a connection is proven quiet before it serves another user.
+    pub quarantine: bool,
 }
 
 impl Default for RouteSettings {
@@ -238,6 +240,7 @@ impl Default for RouteSettings {
             lease_warn_after: Some(Duration::from_secs(60)),
             lease_max: None,
             share: Share::Uid,
+            quarantine: true,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! LEASE: what a client asks for, whether it may have it, and the question to the pool.
 
 use wharf_pool::time::{Duration, Now};
-use wharf_pool::{KeyId, Outcome, Request, RouteId};
+use wharf_pool::{Outcome, Request, RouteId};
 use wharf_protocol::{Class, ErrorToken, LeaseRequest};
 
 use super::denied::Denied;
+use super::keys::Sharing;
 use super::pair::Pair;
 use super::release::Totals;
 use super::routes::{Found, domain, route_config};
@@ -61,11 +62,12 @@ impl Shard {
         let peer = session.peer.clone();
         self.admit(&peer)?;
         let route = self.route_for(ask.found);
-        let (key, timeout) = self.terms(route, &peer, ask.tag.as_deref())?;
+        let (Sharing { key, family }, timeout) = self.terms(route, &peer, ask.tag.as_deref())?;
         let request = Request {
             route,
             client: peer.client,
             key,
+            family,
             deadline: now.monotonic + ask.deadline.unwrap_or(timeout),
             fresh: ask.fresh,
             no_wait: ask.no_wait,
@@ -139,15 +141,15 @@ impl Shard {
         route: RouteId,
         peer: &Peer,
         tag: Option<&str>,
-    ) -> Result<(KeyId, Duration), Denied> {
+    ) -> Result<(Sharing, Duration), Denied> {
         let settings = &self.routes.get(route).expect("a route that was just found").settings;
         let timeout = settings.lease_timeout;
-        let key = self.keys.intern(domain(settings.share, peer), tag).ok_or_else(|| {
+        let sharing = self.keys.intern(domain(settings, peer), tag).ok_or_else(|| {
             Denied::new(
                 ErrorToken::Quota,
                 "too many different tags were used since the daemon began".to_owned(),
             )
         })?;
-        Ok((key, timeout))
+        Ok((sharing, timeout))
     }
 }

@@ -62,7 +62,7 @@ impl Shard {
     fn check_counts(&self) {
         let states = self.pool.connections();
         assert_eq!(self.attempts.len(), states.connecting, "each attempt has a slot");
-        let idle = states.idle + states.settling + states.suspect;
+        let idle = states.idle + states.settling + states.suspect + states.quarantined;
         assert_eq!(self.links(|role| role == Role::Pooled), idle, "{states:?}");
         assert_eq!(self.links(|role| role == Role::Closing), self.pool.closing());
         let mut racers = 0;

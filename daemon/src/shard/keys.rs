@@ -1,10 +1,12 @@
 //! Which leases may share a connection: security domains and tags, interned to small numbers.
 //!
-//! The pool compares keys for equality and knows nothing else of them. A key is never a hash: two
+//! The pool compares keys for equality and knows nothing else of them, but which belong to one family:
+//! those of all users of a route that is shared by all, with the same tag. A key is never a hash: two
 //! domains that differ get numbers that differ, whatever they are called.
 
 use std::collections::HashMap;
-use wharf_pool::KeyId;
+
+use wharf_pool::{FamilyId, KeyId};
 
 /// Who is in the same security domain, as far as a route's `share` setting tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,8 +15,20 @@ pub(super) enum Domain {
     Uid(u32),
     /// One user and one group.
     UidAndGid(u32, u32),
-    /// Everybody: the configuration says so for this route.
+    /// One user among all: the configuration lets everybody share, one after the other. What such a
+    /// connection has served is not what it serves now, so it is none of the user's alone.
+    AmongAll(u32),
+    /// Everybody as one: the configuration says so, and that nobody is told from another.
     Any,
+}
+
+/// Which connections a lease may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Sharing {
+    /// Those that served the same.
+    pub(super) key: KeyId,
+    /// Those too that served another of these, once nothing is under way on them.
+    pub(super) family: Option<FamilyId>,
 }
 
 /// A security domain and the affinity tag of a lease.
@@ -24,13 +38,16 @@ struct Key {
     tag: Option<Box<str>>,
 }
 
-/// Hands out one [`KeyId`] for each pair of domain and tag, for as long as the daemon runs.
+/// Hands out one [`KeyId`] for each pair of domain and tag, and one [`FamilyId`] for each tag of those
+/// who are among all, for as long as the daemon runs.
 ///
 /// Bounded: tags come from clients, so a client that invents them without end is refused rather
 /// than remembered, long before nothing is left for others.
 #[derive(Debug)]
 pub(super) struct Keys {
     ids: HashMap<Key, KeyId>,
+    /// No more than there are keys.
+    families: HashMap<Option<Box<str>>, FamilyId>,
     /// How many tags each domain has used.
     tags: HashMap<Domain, usize>,
     limit: usize,
@@ -41,11 +58,26 @@ impl Keys {
     /// An empty interner that takes at most `limit` keys, and `tags_limit` tags of one domain.
     #[must_use]
     pub(super) fn new(limit: usize, tags_limit: usize) -> Self {
-        Self { ids: HashMap::new(), tags: HashMap::new(), limit, tags_limit }
+        let (ids, families, tags) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { ids, families, tags, limit, tags_limit }
     }
 
-    /// The key of `domain` and `tag`; `None` when a limit is met and the key is new.
-    pub(super) fn intern(&mut self, domain: Domain, tag: Option<&str>) -> Option<KeyId> {
+    /// The key of `domain` and `tag`, and its family; `None` when a limit is met and the key is new.
+    pub(super) fn intern(&mut self, domain: Domain, tag: Option<&str>) -> Option<Sharing> {
+        let key = self.key(domain, tag)?;
+        let family = match domain {
+            Domain::AmongAll(_) => Some(self.family(tag)?),
+            Domain::Uid(_) | Domain::UidAndGid(..) | Domain::Any => None,
+        };
+        Some(Sharing { key, family })
+    }
+
+    fn family(&mut self, tag: Option<&str>) -> Option<FamilyId> {
+        let next = FamilyId(u32::try_from(self.families.len()).ok()?);
+        Some(*self.families.entry(tag.map(Box::from)).or_insert(next))
+    }
+
+    fn key(&mut self, domain: Domain, tag: Option<&str>) -> Option<KeyId> {
         let key = Key { domain, tag: tag.map(Box::from) };
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
@@ -77,11 +109,28 @@ mod tests {
             keys.intern(Domain::Uid(1000), Some("")),
             keys.intern(Domain::Uid(1000), Some("reports")),
             keys.intern(Domain::UidAndGid(1000, 1000), None),
+            keys.intern(Domain::AmongAll(1000), None),
             keys.intern(Domain::Any, None),
         ];
-        for (at, key) in others.iter().enumerate() {
-            assert_ne!(*key, plain);
-            assert!(others[..at].iter().all(|other| other != key));
+        let key = |sharing: &Option<Sharing>| sharing.expect("there is room").key;
+        for (at, other) in others.iter().enumerate() {
+            assert_ne!(key(other), key(&plain));
+            assert!(others[..at].iter().all(|earlier| key(earlier) != key(other)));
+        }
+    }
+
+    #[test]
+    fn those_among_all_are_a_family_for_each_tag_and_others_are_none() {
+        let mut keys = Keys::new(16, 16);
+        let mut family = |domain, tag| keys.intern(domain, tag).expect("there is room").family;
+        let all = family(Domain::AmongAll(1), None);
+        assert!(all.is_some());
+        assert_eq!(family(Domain::AmongAll(2), None), all);
+        let tagged = family(Domain::AmongAll(1), Some("reports"));
+        assert!(tagged.is_some() && tagged != all);
+        assert_eq!(family(Domain::AmongAll(2), Some("reports")), tagged);
+        for alone in [Domain::Uid(1), Domain::UidAndGid(1, 1), Domain::Any] {
+            assert_eq!(family(alone, None), None);
         }
     }
 

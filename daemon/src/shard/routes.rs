@@ -358,11 +358,12 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
     }
 }
 
-/// The security domain of `peer` on a route that shares connections by `share`.
-pub(super) fn domain(share: Share, peer: &Peer) -> Domain {
-    match share {
+/// The security domain of `peer` on a route with these settings.
+pub(super) fn domain(settings: &RouteSettings, peer: &Peer) -> Domain {
+    match settings.share {
         Share::Uid => Domain::Uid(peer.uid),
         Share::UidGroup => Domain::UidAndGid(peer.uid, peer.gid),
+        Share::Any if settings.quarantine => Domain::AmongAll(peer.uid),
         Share::Any => Domain::Any,
     }
 }

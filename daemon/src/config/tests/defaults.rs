@@ -51,6 +51,7 @@ const OTHER: &[(&str, &str)] = &[
     ("pool.lease_warn_after", "\"1h\""),
     ("pool.lease_max", "\"2h\""),
     ("pool.share", "\"uid+group\""),
+    ("pool.quarantine", "false"),
     ("control.lease_socket", "\"/tmp/l\""),
     ("control.lease_mode", "\"0666\""),
     ("control.admin_socket", "\"/tmp/a\""),

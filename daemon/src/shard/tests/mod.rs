@@ -18,6 +18,7 @@ mod overdue;
 mod pairs;
 mod patience;
 mod pattern;
+mod quarantine;
 mod random;
 mod releases;
 mod rules;

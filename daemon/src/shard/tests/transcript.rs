@@ -121,6 +121,7 @@ impl World {
             ("idle", states.idle),
             ("leased", states.leased),
             ("settling", states.settling),
+            ("quarantined", states.quarantined),
             ("suspect", states.suspect),
             ("draining", states.draining),
             ("closing", self.shard.pool.closing()),
