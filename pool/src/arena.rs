@@ -24,6 +24,9 @@ struct Place<T> {
 /// A growing table of `T` by index.
 #[derive(Debug)]
 pub(crate) struct Arena<T> {
+    /// The first chunk, which is all that most tables need: one step less on the way.
+    first: Vec<Place<T>>,
+    /// The others.
     chunks: Vec<Vec<Place<T>>>,
     /// The first free place.
     free: u32,
@@ -34,7 +37,7 @@ pub(crate) struct Arena<T> {
 
 impl<T> Arena<T> {
     pub(crate) const fn new() -> Self {
-        Self { chunks: Vec::new(), free: NIL, places: 0, len: 0 }
+        Self { first: Vec::new(), chunks: Vec::new(), free: NIL, places: 0, len: 0 }
     }
 
     /// How many live.
@@ -92,17 +95,19 @@ impl<T> Arena<T> {
 
     /// All that live, by index.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &T)> {
-        let places = self.chunks.iter().flatten();
+        let places = self.first.iter().chain(self.chunks.iter().flatten());
         (0..).zip(places).filter_map(|(index, place)| Some((index, place.value.as_ref()?)))
     }
 
     fn add_place(&mut self) {
         let index = u32::try_from(self.places).expect("fewer than 2^32 places");
         assert!(index != NIL, "the last index means none");
-        if self.places.is_multiple_of(CHUNK) {
+        if self.places == 0 {
+            self.first.reserve_exact(CHUNK);
+        } else if self.places.is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        let chunk = self.chunks.last_mut().expect("a chunk was just added or has room");
+        let chunk = self.chunks.last_mut().unwrap_or(&mut self.first);
         chunk.push(Place { generation: 1, next_free: self.free, value: None });
         self.places += 1;
         self.free = index;
@@ -110,12 +115,18 @@ impl<T> Arena<T> {
 
     fn place(&self, index: u32) -> Option<&Place<T>> {
         let index = usize::try_from(index).ok()?;
-        self.chunks.get(index / CHUNK)?.get(index % CHUNK)
+        match index.checked_sub(CHUNK) {
+            None => self.first.get(index),
+            Some(index) => self.chunks.get(index / CHUNK)?.get(index % CHUNK),
+        }
     }
 
     fn place_mut(&mut self, index: u32) -> Option<&mut Place<T>> {
         let index = usize::try_from(index).ok()?;
-        self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK)
+        match index.checked_sub(CHUNK) {
+            None => self.first.get_mut(index),
+            Some(index) => self.chunks.get_mut(index / CHUNK)?.get_mut(index % CHUNK),
+        }
     }
 }
 

@@ -113,7 +113,7 @@ impl<K: Chain<Waiter>> Lines<K> {
         waiter: u32,
     ) {
         let (client, arrived) = (waiters[waiter].client, waiters[waiter].arrived);
-        let line = self.by_name.get(&(place, client)).copied();
+        let line = self.line(ring, place, client);
         let line = line.unwrap_or_else(|| self.add(ring, place, client, arrived));
         self.arena[line].waiters.push_back(waiters, waiter);
         self.arena[line].len += 1;
@@ -129,7 +129,7 @@ impl<K: Chain<Waiter>> Lines<K> {
         why: Leaving,
     ) {
         let client = waiters[waiter].client;
-        let line = self.by_name.get(&(place, client)).copied();
+        let line = self.line(ring, place, client);
         let line = line.expect("one who waits stands in the line of its client");
         let waiting = &mut self.arena[line];
         waiting.waiters.unlink(waiters, waiter);
@@ -167,6 +167,16 @@ impl<K: Chain<Waiter>> Lines<K> {
         let own = self.by_name.get(&(place, client)).map_or(0, |line| self.arena[*line].len);
         let lines = ring.len + usize::from(own == 0);
         (own + 1).saturating_mul(lines)
+    }
+
+    /// The line of a client at a place. Most often it is the first: who is served stands there, and
+    /// often nobody else does.
+    fn line(&self, ring: &Ring<K>, place: Place, client: ClientId) -> Option<u32> {
+        let first = ring.lines.front()?;
+        if self.arena[first].client == client {
+            return Some(first);
+        }
+        self.by_name.get(&(place, client)).copied()
     }
 
     fn turn(&mut self, since: Instant) -> Turn {
