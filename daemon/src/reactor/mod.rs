@@ -9,6 +9,7 @@
 
 mod admission;
 mod clock;
+mod log;
 mod pairs;
 mod processes;
 mod readiness;
@@ -17,9 +18,7 @@ mod sockets;
 mod sys;
 
 use std::io;
-use std::time::Duration;
 
-use wharf_pool::Overdue;
 use wharf_pool::time::{Instant, Now};
 use wharf_transport::batch::PacketBatch;
 use wharf_transport::device::tun::Tun;
@@ -27,12 +26,11 @@ use wharf_transport::device::{Device, Fault};
 
 pub use clock::Clock;
 
-use crate::comm::comm;
 use crate::control::door::{Reloaded, Request, ShardInbox};
 use crate::control::listening::ListeningSocket;
 use crate::reload::Change;
 use crate::resolver::{Question, Resolver};
-use crate::shard::{Event, Notice, READ_MAX, SessionId, Shard};
+use crate::shard::{Event, READ_MAX, SessionId, Shard};
 use crate::snapshot::{DeviceCounts, Distribution, LAG_BOUNDS_US};
 use pairs::Pairs;
 use processes::Processes;
@@ -398,7 +396,7 @@ impl Reactor {
                 match event {
                     Event::Session(id) => self.flush_session(now, id),
                     Event::Resolve { route, host } => self.resolver.ask(Question { route, host }),
-                    Event::Notice(notice) => write_log(&notice),
+                    Event::Notice(notice) => log::write(&notice),
                 }
             }
             if !self.send_packets(now)? {
@@ -452,46 +450,4 @@ impl Reactor {
         }
         Ok(())
     }
-}
-
-/// Writes one of the shard's notices into the log.
-fn write_log(notice: &Notice) {
-    match notice {
-        Notice::SessionRefused { pid, uid, token, cause } => {
-            tracing::warn!(pid, uid, token, cause, "a client's session was ended");
-        }
-        Notice::ConnectFailed { route, address, token, after } => {
-            let address = address.map(tracing::field::display);
-            let after_ms = millis(*after);
-            tracing::warn!(route, address, token, after_ms, "a connection attempt failed");
-        }
-        Notice::ResolveFailed { route, cause } => {
-            tracing::warn!(route, cause, "a name could not be resolved");
-        }
-        Notice::LeaseLost { route, pid, token, verdict } => {
-            tracing::info!(route, pid, token, verdict, "a connection died under its lease");
-        }
-        Notice::LeaseOverdue { route, pid, uid, held, limit } => {
-            let (held_ms, comm) = (millis(*held), comm(*pid));
-            match limit {
-                Overdue::FirstUse => {
-                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease was never used");
-                }
-                Overdue::Warn => {
-                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease is held for long");
-                }
-                Overdue::Max => {
-                    tracing::warn!(route, pid, uid, comm, held_ms, "a lease was taken away");
-                }
-            }
-        }
-        Notice::ClientDied { pid, uid, held } => {
-            let held_ms = millis(*held);
-            tracing::info!(pid, uid, held_ms, "a client went away with a lease");
-        }
-    }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

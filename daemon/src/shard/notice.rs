@@ -37,6 +37,13 @@ pub enum Notice {
         /// What the resolver said.
         cause: String,
     },
+    /// Addresses of a route are gone to which connections lead.
+    AddressesRemoved {
+        /// The route.
+        route: String,
+        /// The addresses.
+        addresses: Vec<SocketAddr>,
+    },
     /// A leased connection died under its client.
     LeaseLost {
         /// The route.

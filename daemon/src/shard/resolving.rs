@@ -73,9 +73,12 @@ impl Shard {
         for address in &addresses {
             self.pool.restore_address(route, address_id(*address));
         }
-        let used: Vec<SocketAddr> = self.connections.population().addresses(route).collect();
-        for address in used.into_iter().filter(|used| !addresses.contains(used)) {
-            self.pool.remove_address(now, route, address_id(address));
+        let used = self.connections.population().addresses(route);
+        let mut gone: Vec<SocketAddr> = used.filter(|used| !addresses.contains(used)).collect();
+        gone.retain(|address| self.pool.remove_address(now, route, address_id(*address)));
+        if !gone.is_empty() {
+            let route = self.routes.label(route);
+            self.notice(Notice::AddressesRemoved { route, addresses: gone });
         }
         self.redirect(now, route, &addresses);
         self.dial_known(now, route);

@@ -33,15 +33,18 @@ impl Sweep {
 impl<C: Copy> Pool<C> {
     /// The addresses of `route` do not contain `address` any more: its idle connections there are
     /// closed in order, those in use when they come free, and what opens there meanwhile as well
-    /// (rule D). Ignored if it has none there: what the owner opens later is his to know.
-    pub fn remove_address(&mut self, now: Now, route: RouteId, address: AddressId) {
+    /// (rule D). Ignored if it has none there: what the owner opens later is his to know. Returns
+    /// whether it has, and the address was not removed before.
+    pub fn remove_address(&mut self, now: Now, route: RouteId, address: AddressId) -> bool {
         self.observe(now);
-        let Some(index) = self.find_route(route) else { return };
-        let Some(address) = self.addresses.find(address) else { return };
-        if self.destinations.mark(index, address, true) {
+        let Some(index) = self.find_route(route) else { return false };
+        let Some(address) = self.addresses.find(address) else { return false };
+        let is_news = self.destinations.mark(index, address, true);
+        if is_news {
             self.sweep_soon();
             self.sweep_now(now);
         }
+        is_news
     }
 
     /// The addresses of `route` contain `address` again: what is left of its connections there is

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use wharf_pool::time::Duration;
 
-use super::upstream::ADDRESSES;
+use super::super::Notice;
+use super::upstream::{ADDRESSES, PORT};
 use super::world::{World, route};
 use crate::config::Reuse;
 
@@ -86,6 +87,31 @@ fn d_a_leased_connection_to_a_removed_address_closes_at_release() {
             pool: idle 1, closing 1
         "#,
     );
+}
+
+#[test]
+fn d_the_log_names_an_address_once_that_is_gone() {
+    let mut world = two_idle();
+    world.play(
+        r#"
+        a > 2 LEASE route=named
+            a < 2 LEASED idle
+            pool: idle 1, leased 1
+        wait 30s
+            asks named.test
+        resolver named.test 10.0.0.1
+        wait 30s
+            asks named.test
+            u1 < FIN
+            closed idle_timeout
+            pool: leased 1, closing 1
+        resolver named.test 10.0.0.1
+        "#,
+    );
+    let addresses = vec![(ADDRESSES[1], PORT).into()];
+    let notice = Notice::AddressesRemoved { route: "named".to_owned(), addresses };
+    let told = world.notices.iter().filter(|told| **told == notice);
+    assert_eq!(told.count(), 1, "{:?}", world.notices);
 }
 
 #[test]

@@ -63,6 +63,7 @@ fn every_failure_is_told_to_the_log() {
             Notice::LeaseLost { .. } => "lease lost",
             Notice::ClientDied { .. } => "client died",
             Notice::LeaseOverdue { .. } => "lease overdue",
+            Notice::AddressesRemoved { .. } => "addresses removed",
         })
         .collect();
     let expected = [
