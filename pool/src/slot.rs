@@ -37,6 +37,8 @@ pub(crate) enum State {
         before: u64,
         /// What for.
         cause: OpenCause,
+        /// It waits for the addresses of a name.
+        resolving: bool,
     },
     /// Ready to be leased, since this moment of boot time.
     Idle { since: Instant },
@@ -115,7 +117,7 @@ impl<C: Copy> Slot<C> {
     /// A slot whose attempt to connect begins.
     pub(crate) fn connecting(route: u32, since: Instant, before: u64, cause: OpenCause) -> Self {
         Self {
-            state: State::Connecting { since, before, cause },
+            state: State::Connecting { since, before, cause, resolving: false },
             route,
             group: NIL,
             connection: None,

@@ -171,6 +171,8 @@ tokens! {
         ConnectionTimeout = "connection_timeout",
         /// The connection ended while it was being set up.
         ConnectionTerminated = "connection_terminated",
+        /// The resolver did not answer within the route's `connect_timeout`.
+        DnsTimeout = "dns_timeout",
         /// The name has no address.
         DnsError = "dns_error",
         /// The resolved address is denied by configuration.
@@ -211,7 +213,7 @@ tokens! {
         /// As many leases of this client wait as may: use fewer at once.
         Quota = "quota",
         /// An operator denies leases of the route.
-        Denied = "http_request_denied",
+        Denied = "destination_unavailable",
         /// The route rests after attempts to connect that failed, and has no connection: come back
         /// when it tries again.
         Backoff = "backoff",
@@ -225,6 +227,8 @@ tokens! {
         ConnectionTimeout = "connection_timeout",
         /// Connecting failed: the peer ended it at once.
         ConnectionTerminated = "connection_terminated",
+        /// Connecting failed: the resolver is silent.
+        DnsTimeout = "dns_timeout",
         /// Connecting failed: the name has no address.
         DnsError = "dns_error",
         /// Connecting failed: the address is denied by configuration.
@@ -244,6 +248,7 @@ impl From<ConnectError> for Refusal {
             ConnectError::ConnectionRefused => Self::ConnectionRefused,
             ConnectError::ConnectionTimeout => Self::ConnectionTimeout,
             ConnectError::ConnectionTerminated => Self::ConnectionTerminated,
+            ConnectError::DnsTimeout => Self::DnsTimeout,
             ConnectError::DnsError => Self::DnsError,
             ConnectError::DestinationIpProhibited => Self::DestinationIpProhibited,
             ConnectError::DestinationIpUnroutable => Self::DestinationIpUnroutable,

@@ -43,7 +43,8 @@ impl Witness {
             ConnectError::ConnectionRefused | ConnectError::ConnectionTerminated => Self::Peer,
             ConnectError::DestinationIpUnroutable => Self::Network,
             ConnectError::ConnectionTimeout => Self::Silence,
-            ConnectError::DnsError
+            ConnectError::DnsTimeout
+            | ConnectError::DnsError
             | ConnectError::DestinationIpProhibited
             | ConnectError::NoPort
             | ConnectError::ConnectionLimitReached => Self::Ourselves,

@@ -20,8 +20,9 @@ impl Shard {
     /// The pool wants a connection.
     pub(super) fn dial(&mut self, now: Now, slot: SlotId, route: RouteId) {
         self.attempts.begin(now.monotonic, slot, route);
-        if let Some(addresses) = self.look_up(now, route) {
-            self.dial_addresses(now, slot, addresses);
+        match self.look_up(now, route) {
+            Some(addresses) => self.dial_addresses(now, slot, addresses),
+            None => self.pool.on_resolving(slot, true),
         }
     }
 
@@ -34,7 +35,11 @@ impl Shard {
         if timeout.is_some_and(|timeout| now.monotonic.since(attempt.since) >= timeout) {
             // The one that had most time to answer.
             let address = attempt.racers.first().map(|racer| racer.address);
-            self.note_failure(now, &attempt, address, ConnectError::ConnectionTimeout);
+            let error = match attempt.left {
+                Some(_) => ConnectError::ConnectionTimeout,
+                None => ConnectError::DnsTimeout,
+            };
+            self.note_failure(now, &attempt, address, error);
             self.shun_silent(now, &attempt.racers);
         }
         self.call_off(now, &attempt.racers);
@@ -78,6 +83,7 @@ impl Shard {
     }
 
     fn dial_addresses(&mut self, now: Now, slot: SlotId, addresses: Vec<SocketAddr>) {
+        self.pool.on_resolving(slot, false);
         let population = self.connections.population();
         if let Some(attempt) = self.attempts.get_mut(slot) {
             let candidate = |address| {

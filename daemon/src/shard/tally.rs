@@ -30,6 +30,32 @@ impl<K: Copy + PartialEq> Count<K> {
     }
 }
 
+/// What a lease can be refused with: not what ends one that was granted.
+const LEASES: &[ErrorToken] = &[
+    ErrorToken::DnsTimeout,
+    ErrorToken::DnsError,
+    ErrorToken::DestinationNotFound,
+    ErrorToken::DestinationUnavailable,
+    ErrorToken::DestinationIpProhibited,
+    ErrorToken::DestinationIpUnroutable,
+    ErrorToken::ConnectionRefused,
+    ErrorToken::ConnectionTerminated,
+    ErrorToken::ConnectionTimeout,
+    ErrorToken::ConnectionLimitReached,
+    ErrorToken::HttpRequestDenied,
+    ErrorToken::QueueFull,
+    ErrorToken::QueueTimeout,
+    ErrorToken::WouldTimeOut,
+    ErrorToken::Quota,
+    ErrorToken::Backoff,
+    ErrorToken::NoPort,
+    ErrorToken::Draining,
+    ErrorToken::Cancelled,
+];
+
+/// What a session can be refused or ended with.
+const SESSIONS: &[ErrorToken] = &[ErrorToken::Quota, ErrorToken::ProtocolViolation];
+
 /// Everything the shard counts.
 #[derive(Clone, Debug)]
 pub(super) struct Tally {
@@ -44,8 +70,8 @@ pub(super) struct Tally {
 impl Default for Tally {
     fn default() -> Self {
         Self {
-            refused: Count::new(ErrorToken::ALL),
-            sessions_refused: Count::new(ErrorToken::ALL),
+            refused: Count::new(LEASES),
+            sessions_refused: Count::new(SESSIONS),
             lost: Count::new(Verdict::ALL),
         }
     }
@@ -58,7 +84,7 @@ mod tests {
     #[test]
     fn every_word_is_there_from_the_start() {
         let mut tally = Tally::default();
-        assert_eq!(tally.refused.iter().count(), ErrorToken::ALL.len());
+        assert_eq!(tally.refused.iter().count(), LEASES.len());
         tally.refused.add(ErrorToken::Quota);
         tally.refused.add(ErrorToken::Quota);
         let counted: u64 = tally.refused.iter().map(|(_, count)| count).sum();

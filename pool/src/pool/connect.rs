@@ -43,6 +43,16 @@ impl<C: Copy> Pool<C> {
         self.fail_attempt(now, index, failure, ConnectOutcome::Failed);
     }
 
+    /// Says whether the attempt in `slot` waits for the addresses of a name: if its time runs out then,
+    /// it is the resolver that was silent. Ignored unless an attempt is under way there.
+    pub fn on_resolving(&mut self, slot: SlotId, is_resolving: bool) {
+        if self.find_attempt(slot).is_some()
+            && let State::Connecting { resolving, .. } = &mut self.slots[slot.index].state
+        {
+            *resolving = is_resolving;
+        }
+    }
+
     /// Whether an attempt to connect is under way in this slot.
     pub(crate) fn is_connecting(&self, slot: SlotId) -> bool {
         self.find_attempt(slot).is_some()
@@ -65,7 +75,13 @@ impl<C: Copy> Pool<C> {
     /// An attempt has used up its budget.
     pub(super) fn time_out_attempt(&mut self, now: Now, index: u32) {
         self.events.push_back(Event::Abandon { slot: self.slot_id(index) });
-        let failure = ConnectFailure { error: ConnectError::ConnectionTimeout, hard: false };
+        let is_resolving =
+            matches!(self.slots[index].state, State::Connecting { resolving: true, .. });
+        let error = match is_resolving {
+            true => ConnectError::DnsTimeout,
+            false => ConnectError::ConnectionTimeout,
+        };
+        let failure = ConnectFailure { error, hard: false };
         self.fail_attempt(now, index, failure, ConnectOutcome::TimedOut);
     }
 

@@ -293,7 +293,7 @@ fn a_resolver_that_does_not_answer_is_a_timeout() {
         wait 3010ms
             pool: waiting 1
         wait 1s
-            a < 1 REFUSED connection_timeout "no address: connection_timeout"
+            a < 1 REFUSED dns_timeout "no address: dns_timeout"
             pool: connecting 1
         # Its late answer is kept for the next.
         resolver named.test 10.0.0.1

@@ -12,6 +12,7 @@ mod frames;
 mod inspect;
 mod invariants;
 mod isolation;
+mod labels;
 mod odd_peers;
 mod operations;
 mod overdue;

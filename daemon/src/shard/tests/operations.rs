@@ -537,7 +537,7 @@ fn an_operator_pauses_denies_and_resumes_a_route() {
         operator deny all
         b > HELLO; 1 LEASE route=web
             b < WELCOME
-            b < 1 REFUSED http_request_denied
+            b < 1 REFUSED destination_unavailable
         operator reconnect web
         operator resume all
         a > 2 RELEASE reusable
