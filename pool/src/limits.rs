@@ -19,7 +19,7 @@ pub struct PoolConfig {
     pub max_waiters_total: usize,
     /// Attempts to connect at most at a time.
     pub max_connecting_total: usize,
-    /// How long a suspect connection has to answer its probe.
+    /// How long a suspect connection has to answer its probe, and a quarantined one at most.
     pub probe_timeout: Duration,
     /// How many of the last things that happened to connections are remembered, for
     /// [`Pool::transitions`](crate::Pool::transitions); zero is none.

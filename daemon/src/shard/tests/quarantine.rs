@@ -54,6 +54,16 @@ fn another_user_waits_for_one_round_trip() {
 }
 
 #[test]
+fn what_is_proven_is_shown_as_quarantined() {
+    let mut world = world();
+    world.order("b > 1 LEASE route=web");
+    world.run();
+    let snapshot = world.shard.snapshot(world.now);
+    let route = snapshot.routes.iter().find(|route| route.name == "web").expect("its route");
+    assert_eq!((route.connections.quarantined, route.connections.idle), (1, 0));
+}
+
+#[test]
 fn the_same_user_does_not_wait() {
     world().play(
         r#"

@@ -30,6 +30,8 @@ pub(super) const PORT: u16 = 80;
 #[derive(Debug)]
 pub(super) struct Accepted {
     id: ConnectionId,
+    /// The daemon's.
+    pub(super) port: u16,
     /// What happened to it since it was last looked at.
     pub(super) events: Vec<String>,
     /// Bytes that came and were not looked at.
@@ -204,13 +206,14 @@ impl Upstream {
     }
 
     fn take(&mut self, id: ConnectionId) {
-        let (local, _) = self.stack.ends(id).expect("just accepted");
+        let (local, remote) = self.stack.ends(id).expect("just accepted");
         let opens = match local.ip() == ADDRESSES[0] {
             true => "opens".to_owned(),
             false => format!("opens at {}", local.ip()),
         };
         self.accepted.push(Accepted {
             id,
+            port: remote.port(),
             events: vec![opens],
             heard: Vec::new(),
             saying: Vec::new(),

@@ -69,6 +69,14 @@ pub(super) fn route(name: &str, pattern: &str, addresses: &[IpAddr]) -> Route {
     }
 }
 
+/// A packet that has reached the upstreams, or has left them and may yet be lost.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) at: wharf_pool::time::Instant,
+    pub(super) is_up: bool,
+    pub(super) packet: Vec<u8>,
+}
+
 /// All there is.
 #[derive(Debug)]
 pub(super) struct World {
@@ -87,6 +95,8 @@ pub(super) struct World {
     /// Those that no transcript has shown yet.
     pub(super) asked: Vec<String>,
     pub(super) notices: Vec<Notice>,
+    /// What the upstreams' end of the link has seen, if anybody looks.
+    pub(super) seen: Option<Vec<Seen>>,
     /// Sessions that have been opened: each is another process.
     processes: u64,
     chance: Random,
@@ -115,6 +125,7 @@ impl World {
             questions: Vec::new(),
             asked: Vec::new(),
             notices: Vec::new(),
+            seen: None,
             processes: 0,
             chance: Random::new(setting.seed),
             batch: PacketBatch::new(64, 1500),
@@ -185,7 +196,8 @@ impl World {
         self.run();
     }
 
-    fn next_moment(&self) -> Option<wharf_pool::time::Instant> {
+    /// When something moves next.
+    pub(super) fn next_moment(&self) -> Option<wharf_pool::time::Instant> {
         let upstream = self.upstream.stack.poll_timeout();
         let upstream = upstream.map(|at| wharf_pool::time::Instant::from_nanos(at.as_nanos()));
         let moments = [self.shard.poll_timeout(), upstream, self.up.next(), self.down.next()];
@@ -215,6 +227,9 @@ impl World {
         let mut moved = false;
         let now = instant(self.now);
         while let Some(packet) = self.up.receive(self.now.monotonic) {
+            if let Some(seen) = &mut self.seen {
+                seen.push(Seen { at: self.now.monotonic, is_up: true, packet: packet.clone() });
+            }
             self.upstream.handle_packet(now, &packet);
             self.upstream.turn(now);
             moved = true;
@@ -222,6 +237,10 @@ impl World {
         self.upstream.turn(now);
         while self.upstream.poll_transmit(now, &mut self.batch) {
             for packet in &self.batch {
+                if let Some(seen) = &mut self.seen {
+                    let packet = packet.to_vec();
+                    seen.push(Seen { at: self.now.monotonic, is_up: false, packet });
+                }
                 self.down.send(self.now.monotonic, &mut self.chance, packet);
             }
             self.batch.clear();

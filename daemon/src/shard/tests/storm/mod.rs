@@ -10,6 +10,7 @@
 //! A failure names its seed; [`run`] replays it.
 
 mod clients;
+mod desync;
 mod messages;
 mod upstreams;
 
