@@ -11,10 +11,12 @@ use hashbrown::HashMap;
 
 use crate::appeal::Appeal;
 use crate::arena::{Arena, NIL};
+use crate::health::Health;
 use crate::ids::AddressId;
 use crate::learned::Learned;
 use crate::list::{Chain, Link, List};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
+use crate::wheel::{Step, Timed, Timer, Wheel};
 
 /// Addresses that are remembered, at most. Connections to others are treated as if their owner had
 /// named none.
@@ -37,9 +39,33 @@ pub(crate) struct Address {
     allowed: Option<Duration>,
     /// What recommends it to a lease.
     pub(crate) appeal: Appeal,
+    /// What is thought of the path to it.
+    health: Health,
+    /// When it was last known to be there, monotonic.
+    pub(crate) heard: Instant,
+    /// When it last failed, in boot time: what was opened before is not to be used any more.
+    failed: Option<Instant>,
+    /// A slot that was set idle of late and leads here; it may be something else by now.
+    pub(crate) recent: u32,
+    timer: Timer,
 }
 
 impl Address {
+    /// Its name to the owner.
+    pub(crate) const fn id(&self) -> AddressId {
+        self.id
+    }
+
+    /// What is thought of the path to it.
+    pub(crate) const fn health(&self) -> Health {
+        self.health
+    }
+
+    /// Whether connections lead there.
+    pub(crate) const fn has_members(&self) -> bool {
+        self.members > 0
+    }
+
     /// How long a connection may idle here, as far as was learned.
     pub(crate) const fn allowed(&self) -> Option<Duration> {
         self.allowed
@@ -77,6 +103,19 @@ impl Chain<Address> for Deserted {
     }
 }
 
+/// When to think again of the path to an address.
+#[derive(Debug)]
+pub(crate) struct HealthTimer;
+
+impl Timed<Address> for HealthTimer {
+    fn timer(address: &Address) -> &Timer {
+        &address.timer
+    }
+    fn timer_mut(address: &mut Address) -> &mut Timer {
+        &mut address.timer
+    }
+}
+
 /// All addresses that are known.
 #[derive(Debug)]
 pub(crate) struct Addresses {
@@ -84,12 +123,24 @@ pub(crate) struct Addresses {
     by_id: HashMap<AddressId, u32, FixedState>,
     /// Those without connections, the last one left first.
     deserted: List<Deserted>,
+    timers: Wheel<HealthTimer>,
+    /// Those that are suspect.
+    suspect: usize,
+    /// One has failed at some time.
+    have_failed: bool,
 }
 
 impl Addresses {
     pub(crate) fn new(seed: u64) -> Self {
         let by_id = HashMap::with_hasher(FixedState::with_seed(seed));
-        Self { arena: Arena::new(), by_id, deserted: List::new() }
+        Self {
+            arena: Arena::new(),
+            by_id,
+            deserted: List::new(),
+            timers: Wheel::new(),
+            suspect: 0,
+            have_failed: false,
+        }
     }
 
     /// A connection to `id` is there. `NIL` if all places are taken by others with connections.
@@ -123,6 +174,51 @@ impl Addresses {
         self.arena.at(index).is_some().then(|| &mut self.arena[index])
     }
 
+    /// Changes what is thought of the path to `index`.
+    pub(crate) fn set_health(&mut self, index: u32, health: Health) {
+        let Some(address) = self.at_mut(index) else { return };
+        let before = core::mem::replace(&mut address.health, health);
+        let is_suspect = |health| usize::from(matches!(health, Health::Suspect { .. }));
+        self.suspect += is_suspect(health);
+        self.suspect -= is_suspect(before);
+    }
+
+    /// Whether `index` is suspect.
+    #[inline]
+    pub(crate) fn is_suspect(&self, index: u32) -> bool {
+        self.suspect > 0
+            && self.at(index).is_some_and(|it| matches!(it.health, Health::Suspect { .. }))
+    }
+
+    /// The path to `index` is dead, at `boot`.
+    pub(crate) fn fail(&mut self, index: u32, boot: Instant) {
+        if let Some(address) = self.at_mut(index) {
+            address.failed = Some(boot);
+            self.have_failed = true;
+        }
+    }
+
+    /// When the path to `index` was last found dead, in boot time.
+    #[inline]
+    pub(crate) fn failed(&self, index: u32) -> Option<Instant> {
+        if self.have_failed { self.at(index)?.failed } else { None }
+    }
+
+    /// Thinks of the path to `index` again at `at`, or sooner.
+    pub(crate) fn arm(&mut self, index: u32, at: Instant) {
+        self.timers.arm_by(&mut self.arena, index, at);
+    }
+
+    /// Handles one timer that is due at `now`.
+    pub(crate) fn step(&mut self, now: Instant) -> Step {
+        self.timers.step(&mut self.arena, now)
+    }
+
+    /// When [`Addresses::step`] next has something to do.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
     /// How long the peer at `id` lets a connection idle, as far as is known.
     pub(crate) fn limit(&self, id: AddressId) -> Option<Duration> {
         self.arena[self.find(id)?].learned.limit()
@@ -137,6 +233,8 @@ impl Addresses {
         if self.arena.len() == ADDRESSES_MAX {
             let Some(longest) = self.deserted.back() else { return NIL };
             self.deserted.unlink(&mut self.arena, longest);
+            self.timers.disarm(&mut self.arena, longest);
+            self.set_health(longest, Health::Well);
             let forgotten = self.arena.remove(longest);
             self.by_id.remove(&forgotten.id);
         }
@@ -149,6 +247,11 @@ impl Addresses {
             srtt: Duration::ZERO,
             allowed: None,
             appeal: Appeal::default(),
+            health: Health::Well,
+            heard: Instant::ORIGIN,
+            failed: None,
+            recent: NIL,
+            timer: Timer::default(),
         });
         self.by_id.insert(id, index);
         index
@@ -158,7 +261,6 @@ impl Addresses {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Instant;
 
     /// Addresses as many as there may be, the first `deserted` of them without a connection.
     fn full(deserted: usize) -> Addresses {

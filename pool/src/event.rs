@@ -1,8 +1,8 @@
 //! What the pool wants done and what it has to tell. It never calls out; the owner polls.
 
-use crate::ids::{LeaseId, RouteId, SlotId, WaiterId};
+use crate::ids::{AddressId, LeaseId, RouteId, SlotId, WaiterId};
 use crate::lease::{Denial, Grant};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::token::{CloseCause, ConnectError};
 
 /// Something for the owner of the pool to do or to pass on.
@@ -58,6 +58,36 @@ pub enum Event<C> {
         connection: C,
         /// What is to be found out.
         doubt: Doubt,
+    },
+    /// Ask the peer whether it is there, once, on behalf of all connections to its address (rule M);
+    /// unless a segment has come from there after `unless_after`, on whichever connection. Tell with
+    /// [`Pool::heard`](crate::Pool::heard) of that one or of the next that comes. The connection may
+    /// be leased.
+    Ask {
+        /// Its slot.
+        slot: SlotId,
+        /// By way of what to ask.
+        connection: C,
+        /// Monotonic.
+        unless_after: Instant,
+    },
+    /// The path to this address is dead. Its connections are closed, those in use when they come
+    /// free; attempts to connect go elsewhere as long as [`Pool::is_shunned`](crate::Pool::is_shunned)
+    /// says so.
+    AddressFailed {
+        /// The address.
+        address: AddressId,
+    },
+    /// Find out whether a failed address is there again, without a connection of the pool. Tell
+    /// with [`Pool::heard`](crate::Pool::heard) if it is; if not, this is asked again.
+    Knock {
+        /// The address.
+        address: AddressId,
+    },
+    /// A failed address is there again.
+    AddressRecovered {
+        /// The address.
+        address: AddressId,
     },
     /// A lease is held for longer than it should be. Each limit is told of once a lease. The pool does
     /// nothing more: to take the lease away is to release it as spent.

@@ -59,6 +59,7 @@ mod destinations;
 mod event;
 mod family;
 mod group;
+mod health;
 pub mod histogram;
 mod hold;
 mod ids;
@@ -80,6 +81,7 @@ mod waiters;
 mod wheel;
 
 pub use event::{ConnectFailure, Doubt, Event, How, Overdue};
+pub use health::Silence;
 pub use ids::{AddressId, ClientId, FamilyId, KeyId, LeaseId, RouteId, SlotId, WaiterId};
 pub use journal::{Step, Transition};
 pub use lease::{CancelError, Cancelled, Condition, Denial, Grant, Outcome, Released, Request};

@@ -24,6 +24,13 @@ pub struct PoolConfig {
     /// How many of the last things that happened to connections are remembered, for
     /// [`Pool::transitions`](crate::Pool::transitions); zero is none.
     pub journal: usize,
+    /// How long an address to which connections idle may be silent before it is asked whether it is
+    /// there; zero is for ever.
+    pub probe_after_idle: Duration,
+    /// How long a failed address is left alone before it is knocked at. Each time doubles it.
+    pub knock_min: Duration,
+    /// How long it is left alone at most.
+    pub knock_max: Duration,
 }
 
 impl Default for PoolConfig {
@@ -34,6 +41,9 @@ impl Default for PoolConfig {
             max_connecting_total: 256,
             probe_timeout: Duration::from_secs(2),
             journal: 0,
+            probe_after_idle: Duration::ZERO,
+            knock_min: Duration::from_millis(100),
+            knock_max: Duration::from_secs(30),
         }
     }
 }

@@ -31,6 +31,7 @@ mod idle;
 mod learning;
 mod operate;
 mod overdue;
+mod paths;
 mod prewarm;
 mod quarantine;
 mod queue;
@@ -252,10 +253,14 @@ impl<C: Copy> Pool<C> {
             let event = self.events.pop_front()?;
             let wanted = match event {
                 Event::Granted { waiter, .. } | Event::Refused { waiter, .. } => self.tell(waiter),
-                Event::Connect { slot, .. } => self.is_live(slot),
+                Event::Connect { slot, .. } | Event::Ask { slot, .. } => self.is_live(slot),
                 Event::Probe { slot, .. } => self.is_probed(slot),
                 Event::Overdue { lease, .. } => self.slot_of(lease).is_some(),
-                Event::Abandon { .. } | Event::Close { .. } => true,
+                Event::Abandon { .. }
+                | Event::Close { .. }
+                | Event::AddressFailed { .. }
+                | Event::AddressRecovered { .. }
+                | Event::Knock { .. } => true,
             };
             if wanted {
                 return Some(event);
@@ -360,7 +365,9 @@ const fn is_edge(from: State, to: State) -> bool {
             !matches!(to, State::Idle { .. } | State::Connecting { .. } | State::Settling { .. })
         }
         State::Leased { .. } | State::Settling { .. } => !matches!(to, State::Connecting { .. }),
-        State::Suspect { .. } | State::Quarantined { .. } => {
+        // One that is set aside may lead to an address that is doubted again.
+        State::Suspect { .. } => !matches!(to, State::Connecting { .. } | State::Settling { .. }),
+        State::Quarantined { .. } => {
             matches!(to, State::Idle { .. } | State::Leased { .. } | State::Closing)
         }
         State::Closing => false,

@@ -453,6 +453,11 @@ impl<T> State<T> {
                 }
                 // Whoever holds a lease here holds it by value; nobody could take it away.
                 Event::Overdue { .. } => {}
+                // Nobody tells of what a socket is silent about.
+                Event::Ask { .. }
+                | Event::AddressFailed { .. }
+                | Event::AddressRecovered { .. }
+                | Event::Knock { .. } => {}
                 Event::Probe { slot, .. } => {
                     effects.dropped.push(self.cast_off(slot));
                     self.pool.lost(now, slot, CloseCause::ProbeFailed);

@@ -46,8 +46,9 @@ pub(crate) enum State {
     Leased { owner: ClientId, since: Instant },
     /// Released; closed at `until` (monotonic) unless what was sent is acknowledged.
     Settling { until: Instant },
-    /// Being probed; closed at `until` (monotonic). Idle since this moment of boot time.
-    Suspect { since: Instant, until: Instant },
+    /// Being probed, and closed at `until` (monotonic); or set aside while its address is suspect, and
+    /// looked at again then. Idle since this moment of boot time.
+    Suspect { since: Instant, until: Instant, aside: bool },
     /// Being proven quiet, for one of another domain; closed at `until` (monotonic). Idle since this
     /// moment of boot time.
     Quarantined { since: Instant, until: Instant },

@@ -108,6 +108,10 @@ pub struct PoolStats {
     pub cancels_after_offer: u64,
     /// Idle connections closed because their room was needed.
     pub evictions: u64,
+    /// How often an address became suspect: it was silent where it should have answered.
+    pub addresses_suspected: u64,
+    /// How often the path to an address was given up.
+    pub addresses_failed: u64,
 }
 
 impl PoolStats {
@@ -139,6 +143,8 @@ impl Default for PoolStats {
             waiters_woken: 0,
             cancels_after_offer: 0,
             evictions: 0,
+            addresses_suspected: 0,
+            addresses_failed: 0,
         }
     }
 }
@@ -202,7 +208,7 @@ pub struct StateCounts {
     pub settling: usize,
     /// Being probed before another security domain may have it.
     pub quarantined: usize,
-    /// Being probed, because the host slept.
+    /// Being probed, because the host slept, or set aside because their address is suspect.
     pub suspect: usize,
     /// Leased, and to be closed at release.
     pub draining: usize,

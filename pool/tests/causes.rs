@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Quay, REFUSED, SEC};
+use support::{MS, Quay, REFUSED, SEC};
 use wharf_pool::{
     AddressId, CloseCause, Condition, ConnectError, ConnectFailure, PoolConfig, Refusal, Request,
     RouteConfig, RouteId,
@@ -27,7 +27,7 @@ fn short_lived() -> (Quay, RouteId) {
 
 type Scenario = fn(&mut Quay, RouteId);
 
-const CLOSES: [(CloseCause, Scenario); 12] = [
+const CLOSES: [(CloseCause, Scenario); 13] = [
     (CloseCause::IdleTimeout, |quay, route| {
         quay.idle(route);
         quay.sleep(11 * SEC);
@@ -68,6 +68,11 @@ const CLOSES: [(CloseCause, Scenario); 12] = [
     (CloseCause::DnsRemoved, |quay, route| {
         quay.idle_at(route, 7);
         quay.pool.remove_address(quay.now, route, AddressId(7));
+    }),
+    (CloseCause::PathDead, |quay, route| {
+        quay.idle_at(route, 7);
+        quay.silent(7, None, 200 * MS);
+        quay.sleep(SEC);
     }),
     (CloseCause::UnackedBytes, |quay, route| {
         let held = quay.held(route);

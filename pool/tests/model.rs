@@ -9,6 +9,8 @@
 
 #[path = "model/addresses.rs"]
 mod addresses;
+#[path = "model/aside.rs"]
+mod aside;
 #[path = "model/driver.rs"]
 mod driver;
 #[path = "model/held.rs"]

@@ -180,9 +180,13 @@ impl Storm {
                     self.refused += 1;
                 }
                 Event::Close { .. } => {}
-                Event::Abandon { .. } | Event::Probe { .. } | Event::Overdue { .. } => {
-                    panic!("{event:?}")
-                }
+                Event::Abandon { .. }
+                | Event::Probe { .. }
+                | Event::Overdue { .. }
+                | Event::Ask { .. }
+                | Event::AddressFailed { .. }
+                | Event::AddressRecovered { .. }
+                | Event::Knock { .. } => panic!("{event:?}"),
             }
         }
     }

@@ -199,9 +199,11 @@ pub(super) const KEYS: &[Key] = &[
     key(
         "transport.keepalive",
         millis_or_off(SECOND, DAY),
-        "\"off\"",
+        "\"4min\"",
         Restart,
-        "Silence after which a connection is probed (RFC 9293, section 3.8.4).",
+        "Silence after which a connection is probed for itself (RFC 9293, section 3.8.4), which also \
+         keeps alive what a NAT on the way remembers of it. Whether an address is there at all, \
+         `pool.probe_after_idle` asks.",
     ),
     key(
         "transport.user_timeout",
@@ -282,6 +284,14 @@ pub(super) const KEYS: &[Key] = &[
         "How often the names of upstreams are resolved again. A failed resolution keeps the old \
          addresses; connections to an address that an answer leaves out are closed, the leased \
          ones at release.",
+    ),
+    key(
+        "pool.probe_after_idle",
+        millis_or_off(SECOND, DAY),
+        "\"30s\"",
+        Reload,
+        "Silence after which an address with idle connections is asked whether it is there: by one \
+         of them on behalf of all. One that does not answer is given up.",
     ),
     per_route(
         "pool.max_per_route",

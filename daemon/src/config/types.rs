@@ -128,7 +128,7 @@ impl Default for Transport {
             nagle: false,
             delayed_ack: Duration::from_millis(40),
             rto_min: Duration::from_millis(200),
-            keepalive: None,
+            keepalive: Some(Duration::from_secs(240)),
             user_timeout: None,
             send_buffer: 16 << 20,
             receive_buffer: 16 << 20,
@@ -152,6 +152,10 @@ pub struct Pool {
     /// How often the names of upstreams are resolved again.
     #[serde(deserialize_with = "decode::duration")]
     pub dns_refresh: Duration,
+    /// How long an address with idle connections may be silent before it is asked whether it is
+    /// there; `None` is for ever.
+    #[serde(deserialize_with = "decode::duration_or_off")]
+    pub probe_after_idle: Option<Duration>,
     /// The keys of `[pool]` that a `[[route]]` may set for itself.
     #[serde(flatten)]
     pub per_route: RouteSettings,
@@ -165,6 +169,7 @@ impl Default for Pool {
             max_connecting_total: 256,
             max_routes: 1_024,
             dns_refresh: Duration::from_secs(30),
+            probe_after_idle: Some(Duration::from_secs(30)),
             per_route: RouteSettings::default(),
         }
     }

@@ -26,6 +26,13 @@ pub(super) fn write(notice: &Notice) {
             let addresses = addresses.join(" ");
             tracing::info!(route, addresses, "connections to addresses that are gone are closed");
         }
+        Notice::AddressFailed { address } => {
+            tracing::warn!(%address, "an address is silent: it is given up until it answers");
+        }
+        Notice::AddressRecovered { address, after } => {
+            let after_ms = millis(*after);
+            tracing::info!(%address, after_ms, "an address that was given up is there again");
+        }
         Notice::LeaseLost { route, pid, token, verdict } => {
             tracing::info!(route, pid, token, verdict, "a connection died under its lease");
         }

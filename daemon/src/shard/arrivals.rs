@@ -16,8 +16,11 @@ impl Shard {
     pub(super) fn on_connection(&mut self, now: Now, connection: ConnectionId, event: Event) {
         // One that was given up in this turn may still have had something to say.
         let Some(link) = self.connections.get(connection) else {
-            return;
+            return self.on_knock(now, connection, event);
         };
+        if event == Event::Overdue && link.role != Role::Closing {
+            return self.on_overdue(now, connection, &link);
+        }
         match link.role {
             Role::Opening => self.on_opening(now, connection, event),
             Role::Pooled => self.on_pooled(now, connection, link, event),

@@ -13,6 +13,7 @@ use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::CloseReason;
 
 use super::attempts::{Attempt, DELAY, RACERS_MAX, Racer, Setback, Witness};
+use super::connections::address_id;
 use super::preference::{Candidate, in_order};
 use super::{Notice, Shard, instant, tokens};
 
@@ -82,13 +83,33 @@ impl Shard {
         }
     }
 
+    /// The path to `address` is dead: attempts go on with their next address, and come back to this
+    /// one when no other is left. One that has no other goes on.
+    pub(super) fn turn_away(&mut self, now: Now, address: SocketAddr) {
+        let racers: Vec<_> = self.attempts.racers().collect();
+        for (slot, racer) in racers.into_iter().filter(|(_, racer)| racer.address == address) {
+            let Some(attempt) = self.attempts.get_mut(slot) else { continue };
+            let left = attempt.left.get_or_insert_default();
+            if left.is_empty() && attempt.racers.len() == 1 {
+                continue;
+            }
+            left.push_back(address);
+            attempt.drop_out(racer.connection);
+            self.call_off(now, &[racer]);
+            if self.attempts.get_mut(slot).is_some_and(|attempt| attempt.racers.is_empty()) {
+                self.dial_next(now, slot);
+            }
+        }
+    }
+
     fn dial_addresses(&mut self, now: Now, slot: SlotId, addresses: Vec<SocketAddr>) {
         self.pool.on_resolving(slot, false);
         let population = self.connections.population();
         if let Some(attempt) = self.attempts.get_mut(slot) {
             let candidate = |address| {
                 let population = population.of(attempt.route, address);
-                let has_failed = self.shunned.contains(now.monotonic, address);
+                let has_failed = self.shunned.contains(now.monotonic, address)
+                    || self.pool.is_shunned(address_id(address));
                 Candidate { address, population, has_failed }
             };
             attempt.left = Some(in_order(addresses.into_iter().map(candidate).collect()).into());

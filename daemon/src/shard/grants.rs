@@ -15,6 +15,14 @@ impl Shard {
             wharf_pool::Event::Granted { waiter, grant } => self.granted(now, waiter, &grant),
             wharf_pool::Event::Refused { waiter, denial } => self.refused(waiter, denial),
             wharf_pool::Event::Close { connection, how, .. } => self.close(now, connection, how),
+            wharf_pool::Event::Ask { connection, unless_after, .. } => {
+                self.question(now, connection, unless_after);
+            }
+            wharf_pool::Event::AddressFailed { address } => self.address_failed(now, address),
+            wharf_pool::Event::AddressRecovered { address } => {
+                self.address_recovered(now, address);
+            }
+            wharf_pool::Event::Knock { address } => self.knock(now, address),
             wharf_pool::Event::Probe { slot, connection, .. } => self.probe(now, slot, connection),
             wharf_pool::Event::Overdue { lease, limit, held } => {
                 self.overdue(now, lease, limit, held);

@@ -9,7 +9,8 @@
 //! is why a FIN takes a connection out of the pool in the turn in which it arrives.
 //!
 //! Invariants: a leased connection belongs to exactly one session; a session has at most one lease;
-//! every waiter of the pool has a session; every connection of the stack has a slot of the pool.
+//! every waiter of the pool has a session; every connection of the stack has a slot of the pool,
+//! but a handshake that only knocks.
 
 mod alarms;
 mod arrivals;
@@ -31,6 +32,7 @@ mod orders;
 mod outbox;
 mod overdue;
 mod pair;
+mod paths;
 mod population;
 mod preference;
 mod quota;
@@ -62,6 +64,7 @@ use crate::config::Config;
 use attempts::Attempts;
 use connections::Connections;
 use keys::Keys;
+use paths::Doubts;
 use quota::{Holdings, Quota};
 use routes::Routes;
 use sessions::Sessions;
@@ -70,6 +73,10 @@ use tally::Tally;
 
 /// Security domains and tags that are remembered, at most.
 const KEYS_MAX: usize = 65_536;
+
+/// The least that the time between two knocks at a failed address grows to: an operator who wants no
+/// rest after a failed attempt does not want a storm.
+const KNOCKS_MIN: Duration = Duration::from_secs(5);
 
 /// Tags of one security domain that are remembered, at most: one in 64 of all, so that nobody can
 /// fill the table alone.
@@ -117,6 +124,7 @@ pub struct Shard {
     connections: Connections,
     attempts: Attempts,
     shunned: Shunned,
+    doubts: Doubts,
     events: VecDeque<Event>,
     tally: Tally,
     limits: SessionLimits,
@@ -145,6 +153,7 @@ impl Shard {
             connections: Connections::default(),
             attempts: Attempts::default(),
             shunned: Shunned::default(),
+            doubts: Doubts::default(),
             events: VecDeque::new(),
             tally: Tally::default(),
             limits: session_limits(config),
@@ -261,6 +270,7 @@ impl Shard {
         }
         self.pool.shutdown(now);
         self.settle(now);
+        self.end_knocks(now);
     }
 
     /// Carries what one layer has to say to the others until all are silent.
@@ -273,6 +283,8 @@ impl Shard {
                 self.on_pool(now, event);
             } else if let Some((connection, event)) = self.stack.poll_event() {
                 self.on_connection(now, connection, event);
+            } else if let Some(peer) = self.stack.poll_heard() {
+                self.heard_from(now, peer);
             } else {
                 return;
             }
@@ -305,6 +317,9 @@ fn pool_config(config: &Config) -> wharf_pool::PoolConfig {
         max_waiters_total: config.pool.max_waiters_total,
         max_connecting_total: config.pool.max_connecting_total,
         journal: JOURNAL_MAX,
+        probe_after_idle: config.pool.probe_after_idle.unwrap_or_default(),
+        knock_min: config.pool.per_route.backoff_min,
+        knock_max: config.pool.per_route.backoff_max.max(KNOCKS_MIN),
         ..wharf_pool::PoolConfig::default()
     }
 }

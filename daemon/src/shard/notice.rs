@@ -44,6 +44,18 @@ pub enum Notice {
         /// The addresses.
         addresses: Vec<SocketAddr>,
     },
+    /// The path to an address is dead: nothing came from there, though it was asked again and again.
+    AddressFailed {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A failed address is there again.
+    AddressRecovered {
+        /// The address.
+        address: SocketAddr,
+        /// For how long it was failed.
+        after: Duration,
+    },
     /// A leased connection died under its client.
     LeaseLost {
         /// The route.

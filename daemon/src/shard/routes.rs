@@ -198,6 +198,14 @@ impl Routes {
         self.table.routes()
     }
 
+    /// Whether any route leads to `address`, as far as is known.
+    pub(super) fn lead_to(&self, address: SocketAddr) -> bool {
+        self.upstreams.values().any(|upstream| {
+            let (Addresses::Fixed(known) | Addresses::Named { known, .. }) = &upstream.addresses;
+            upstream.origin.port == address.port() && known.contains(&address.ip())
+        })
+    }
+
     /// Where to connect for `route`. Marks the question as asked if it says to ask.
     pub(super) fn look_up(&mut self, now: Instant, route: RouteId) -> Lookup {
         let known = self.known(route);

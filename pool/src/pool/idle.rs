@@ -26,8 +26,8 @@ impl<C: Copy> Pool<C> {
     }
 
     /// Takes an idle connection out to be leased. If it is past its time, or leads where nobody is to
-    /// go any more, it is closed; if it may not have survived a sleep of the host it is probed; and
-    /// nothing is taken out.
+    /// go any more, it is closed; if it may not have survived a sleep of the host it is probed; if its
+    /// address is suspect it is set aside; and nothing is taken out.
     pub(super) fn take_out(&mut self, now: Now, index: u32) -> bool {
         if let Some(cause) = self.unfit(now, index) {
             self.close(now, index, cause, How::Orderly);
@@ -36,6 +36,11 @@ impl<C: Copy> Pool<C> {
         if self.slots[index].verified != self.leaps {
             self.leave_idle(index);
             self.suspect(now, index);
+            return false;
+        }
+        if self.is_doubtful(index) {
+            self.leave_idle(index);
+            self.set_aside(now, index);
             return false;
         }
         self.learn_from_life(now, index);
@@ -66,6 +71,10 @@ impl<C: Copy> Pool<C> {
         let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
         self.enter(index, State::Idle { since });
         self.note(index, Step::Idle);
+        let address = self.slots[index].address;
+        if let Some(address) = self.addresses.at_mut(address) {
+            address.recent = index;
+        }
         let (route, group) = (self.slots[index].route, self.slots[index].group);
         match group {
             NIL => self.routes[route].unclaimed.push_front(&mut self.slots, index),
@@ -92,7 +101,7 @@ impl<C: Copy> Pool<C> {
     pub(super) fn suspect(&mut self, now: Now, index: u32) {
         let since = self.slots[index].state.idle_since().unwrap_or(now.boot);
         let until = now.monotonic + self.config.probe_timeout;
-        self.enter(index, State::Suspect { since, until });
+        self.enter(index, State::Suspect { since, until, aside: false });
         self.note(index, Step::Suspect);
         self.rearm(now, index);
         let connection = self.slots[index].connection();

@@ -65,6 +65,7 @@ impl<C: Copy> Pool<C> {
             {
                 address.set_srtt(round_trip);
             }
+            self.heard_from(now, index, now.monotonic);
         }
         self.opened(now, slot, connection)
     }

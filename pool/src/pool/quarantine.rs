@@ -34,9 +34,8 @@ impl<C: Copy> Pool<C> {
     /// quarantined and free has just been.
     pub(super) fn needs_proof(&self, index: u32, waiter: u32) -> bool {
         let slot = &self.slots[index];
-        let is_proven = matches!(slot.state, State::Suspect { .. } | State::Quarantined { .. });
         let is_others = slot.group != NIL && slot.group != self.waiters[waiter].group;
-        is_others && slot.uses > 0 && !is_proven
+        is_others && slot.uses > 0 && !self.has_answered(index)
     }
 
     /// The waiter whose turn it is for a connection of `family`. If as many are being proven as wait,

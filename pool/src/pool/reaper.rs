@@ -32,6 +32,7 @@ impl<C: Copy> Pool<C> {
         self.sweep_sleepers(now, &mut budget);
         self.trim(now, &mut budget);
         self.handle_lessons(now, &mut budget);
+        self.think_again(now, &mut budget);
         self.sweep(now, &mut budget);
         self.handle_timers(now, &mut budget);
     }
@@ -47,7 +48,7 @@ impl<C: Copy> Pool<C> {
         let more = more.then_some(self.seen);
         let alarm = sooner(self.alarms.next(), self.lessons.due());
         let timer = sooner(self.timers.next(), self.deadlines.next());
-        sooner(sooner(more, alarm), timer)
+        sooner(sooner(more, alarm), sooner(timer, self.addresses.due()))
     }
 
     /// Compares the clocks. Idle connections of before a sleep are suspect after it.
@@ -128,6 +129,7 @@ impl<C: Copy> Pool<C> {
                 self.close(now, index, CloseCause::UnackedBytes, How::Reset);
                 self.count_release(route, Released::Closed(CloseCause::UnackedBytes));
             }
+            State::Suspect { aside: true, .. } => self.look_again(now, index),
             State::Suspect { .. } | State::Quarantined { .. } => {
                 self.close(now, index, CloseCause::ProbeFailed, How::Reset);
             }

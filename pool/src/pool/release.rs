@@ -63,7 +63,9 @@ impl<C: Copy> Pool<C> {
     /// Whether the peer of a connection is being asked.
     pub(super) fn is_probed(&self, slot: SlotId) -> bool {
         let found = self.slots.get(slot.index, slot.generation);
-        let is_asked = |state| matches!(state, State::Suspect { .. } | State::Quarantined { .. });
+        let is_asked = |state| {
+            matches!(state, State::Suspect { aside: false, .. } | State::Quarantined { .. })
+        };
         found.is_some_and(|slot| is_asked(slot.state))
     }
 

@@ -83,6 +83,8 @@ impl<C: Copy> Pool<C> {
         self.routes[route].stats.closed += 1;
         self.note_gone(route);
         self.note(index, Step::Closed(cause));
+        // Nobody would hear a FIN, and none would come back.
+        let how = if cause == CloseCause::PathDead { How::Reset } else { how };
         let closing_max = (self.config.max_total / CLOSING_DIVISOR).max(1);
         let how = if self.closing < closing_max { how } else { How::Reset };
         if !lost {

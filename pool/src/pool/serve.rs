@@ -47,6 +47,10 @@ impl<C: Copy> Pool<C> {
             self.suspect(now, index);
             return Released::Kept;
         }
+        if self.is_doubtful(index) && !self.has_answered(index) {
+            self.set_aside(now, index);
+            return Released::Kept;
+        }
         let is_open = self.routes[self.slots[index].route].gate == Gate::Open;
         if is_open && let Some(waiter) = self.next_waiter(now, index) {
             if let Some(rival) = self.rival(now, index, waiter) {

@@ -60,6 +60,9 @@ impl<C: Copy> Pool<C> {
     #[inline]
     pub(super) fn condemned(&self, index: u32) -> Option<CloseCause> {
         let slot = &self.slots[index];
+        if self.is_cut_off(index) {
+            return Some(CloseCause::PathDead);
+        }
         let is_removed = self.destinations.is_removed(slot.route, slot.address);
         is_removed.then_some(CloseCause::DnsRemoved)
     }

@@ -1,5 +1,6 @@
 //! Which addresses a route has no more, as a listener knows it (rule D).
 
+use wharf_pool::time::Instant;
 use wharf_pool::{AddressId, RouteId, SlotId};
 
 use crate::naive::{Naive, Place};
@@ -30,8 +31,9 @@ impl Naive {
     }
 
     /// Nothing stays ready that leads where no address is.
-    pub(crate) fn check_addresses(&self) {
-        for slot in self.slots(|place| *place == Place::Idle) {
+    pub(crate) fn check_addresses(&self, now: Instant) {
+        let idle = self.slots(|place| *place == Place::Idle).into_iter();
+        for slot in idle.filter(|slot| !self.may_be_aside(now, *slot)) {
             assert!(!self.is_astray(slot), "{slot:?} is idle and leads to no address of its route");
         }
     }

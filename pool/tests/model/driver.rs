@@ -3,8 +3,8 @@
 use wharf_pool::time::{Duration, Now};
 use wharf_pool::{
     AddressId, Cancelled, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, KeyId,
-    LeaseId, Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, SlotId,
-    Source,
+    LeaseId, Outcome, PoolConfig, Refusal, Released, Request, Reuse, RouteConfig, RouteId, Silence,
+    SlotId, Source,
 };
 
 use crate::naive::{Gate, Naive, Place, Route, Waiting, family_of};
@@ -12,6 +12,7 @@ use crate::patience::{self, ROUND_TRIP};
 use crate::planted::{Fault, Planted};
 
 const MS: Duration = Duration::from_millis(1);
+const SEC: Duration = Duration::from_secs(1);
 
 /// What all runs together must have seen, or they proved little.
 #[derive(Default)]
@@ -37,7 +38,7 @@ impl Reached {
         use CloseCause as C;
         let own = [C::IdleTimeout, C::MaxLifetime, C::MaxUses, C::Evicted, C::LimitLowered];
         let peers = [C::LearnedIdle, C::KeepaliveHint, C::DnsRemoved, C::PeerFin, C::DataWhileIdle];
-        let later = [C::Drain, C::UnackedBytes, C::ProbeFailed, C::Shutdown];
+        let later = [C::PathDead, C::Drain, C::UnackedBytes, C::ProbeFailed, C::Shutdown];
         for cause in own.into_iter().chain(peers).chain(later) {
             assert!(self.closed.contains(&cause), "no run closed by {cause}");
         }
@@ -69,7 +70,12 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(seed: u64, fault: Option<Fault>) -> Self {
-        let config = PoolConfig { max_total: 6, max_waiters_total: 9, ..PoolConfig::default() };
+        let config = PoolConfig {
+            max_total: 6,
+            max_waiters_total: 9,
+            probe_after_idle: 3 * SEC,
+            ..PoolConfig::default()
+        };
         let mut driver = Self {
             pool: Planted::new(config, seed, fault),
             naive: Naive::default(),
@@ -104,8 +110,9 @@ impl Driver {
             64..70 => self.cancel(),
             70..74 => self.lose(),
             74..80 => self.settle_or_probe(),
-            80..83 => self.transport_done(),
+            80..82 => self.transport_done(),
             83 => self.change_addresses(),
+            82 => self.doubt(),
             84..90 => self.pass_time(),
             90..93 => self.idle_out(),
             93 => self.operate(),
@@ -137,6 +144,14 @@ impl Driver {
             self.hear_all();
             self.transport_done_with_all();
         }
+        // Who is failed is knocked at for ever.
+        for address in patience::ADDRESSES {
+            self.pool.heard(self.now, address, self.now.monotonic);
+        }
+        self.hear_all();
+        self.now = self.now + Duration::from_secs(60);
+        self.pool.handle_timeout(self.now);
+        self.hear_all();
         assert!(self.pool.is_empty(), "{:?} {:?}", self.pool.connections(), self.naive);
         assert_eq!(self.pool.keys(), 0);
         assert_eq!(self.pool.poll_timeout(), None);
@@ -277,6 +292,8 @@ impl Driver {
             Released::Settling => berth.place = Place::Settling,
         }
         assert!(!over || matches!(released, Released::Closed(_)), "kept beyond a limit");
+        let is_kept = matches!(released, Released::Kept | Released::HandedOn);
+        assert!(!(berth.dead && is_kept), "kept though its path is dead");
         if berth.lost {
             assert!(matches!(released, Released::Closed(_)), "what is lost is not kept");
             self.naive.berths.remove(&slot);
@@ -410,6 +427,23 @@ impl Driver {
         } else {
             self.pool.probed(self.now, slot);
         }
+    }
+
+    /// Something sent to an address was not acknowledged, or something came from there.
+    fn doubt(&mut self) {
+        let Some(slot) = self.any_slot(|_| true) else { return };
+        let Some(address) = patience::address_of(slot) else { return };
+        if self.below(5) == 0 {
+            self.trace.push(format!("   {address:?} is heard"));
+            return self.pool.heard(self.now, address, self.now.monotonic);
+        }
+        let silent = self.naive.berths[&slot].place;
+        let window = MS * u32::try_from(20 + self.below(200)).expect("few");
+        let heard = self.now.monotonic - MS * u32::try_from(self.below(400)).expect("few");
+        let slot = matches!(silent, Place::Leased(_)).then_some(slot);
+        let silence = Silence { address, slot, heard, window };
+        self.trace.push(format!("   {silence:?}"));
+        self.pool.on_silence(self.now, silence);
     }
 
     fn transport_done(&mut self) {
@@ -612,6 +646,11 @@ impl Driver {
     /// Hears the pool out and asks the model.
     fn listen(&mut self) {
         self.hear_all();
+        for address in patience::ADDRESSES {
+            if self.pool.is_shunned(address) {
+                self.naive.suspected.insert(address, self.now.monotonic);
+            }
+        }
         self.over = self.over && self.naive.is_over(self.pool.limits());
         self.naive.check(self.now, &self.pool, self.over);
     }

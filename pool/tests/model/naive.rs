@@ -39,6 +39,8 @@ pub(crate) struct Berth {
     /// Its peer has just said that nothing is under way, and it was not leased since.
     pub(crate) proven: bool,
     pub(crate) lost: bool,
+    /// Its address has failed since it was opened.
+    pub(crate) dead: bool,
     /// Since when it idles, in boot time.
     pub(crate) since: Option<Instant>,
     /// Its lease, and what was told of how long that is held.
@@ -93,6 +95,10 @@ pub(crate) struct Naive {
     pub(crate) fins: Vec<(AddressId, Duration)>,
     /// Addresses that a route has no more, while connections lead there.
     pub(crate) removed: BTreeSet<(RouteId, AddressId)>,
+    /// Addresses that have failed and were not heard from since.
+    pub(crate) failed: BTreeSet<AddressId>,
+    /// When each address was last suspect: idle connections to it may be set aside for a while after.
+    pub(crate) suspected: BTreeMap<AddressId, Instant>,
     /// How many have ever waited.
     pub(crate) arrivals: u64,
     /// The number of one who is asking now, and waits.
@@ -161,6 +167,7 @@ impl Naive {
         assert!(!self.is_astray(grant.slot), "{grant:?} leads to no address of its route");
         let berth = self.berths.get_mut(&grant.slot).expect("a granted slot exists");
         assert_eq!(berth.place, from, "handed out twice: {grant:?}");
+        assert!(!berth.dead, "handed out though its path is dead: {grant:?}");
         assert!(Self::may_use(berth, key, fresh), "{grant:?} is not for {key:?}");
         assert_eq!(grant.uses > 0, berth.carried);
         assert_eq!(grant.connection, grant.slot.to_bits(), "the connection of another slot");
@@ -197,6 +204,7 @@ impl Naive {
                     carried: false,
                     proven: false,
                     lost: false,
+                    dead: false,
                     since: None,
                     held: Held::default(),
                     hint: None,
@@ -246,6 +254,10 @@ impl Naive {
                 let config = route.map(|route| &route.config);
                 berth.held.told(now.monotonic, limit, config);
             }
+            Event::Ask { .. }
+            | Event::AddressFailed { .. }
+            | Event::AddressRecovered { .. }
+            | Event::Knock { .. } => self.hear_of_address(event),
             Event::Probe { slot, doubt, .. } => self.hear_probe(now, slot, doubt),
         }
     }
@@ -344,7 +356,7 @@ impl Naive {
             u64::try_from(total.live()).expect("few"),
             "opened less closed is what is there"
         );
-        self.check_addresses();
+        self.check_addresses(now.monotonic);
         assert_eq!(pool.waiters(), self.waiting.len());
         let limits = pool.limits();
         assert!(over || total.total() <= limits.max_total, "more than max_total");
@@ -352,7 +364,7 @@ impl Naive {
         for route in &self.routes {
             let counts = self.counts(Some(route.id), false);
             let snapshot = pool.route_snapshot(now, route.id).expect("a route");
-            assert_eq!(snapshot.connections, counts, "{:?}", route.id);
+            self.check_counts(now, route.id, snapshot.connections, counts);
             let most = route.config.max_connections;
             assert!(over || counts.total() <= most, "more than max_connections");
             assert!(over || counts.connecting <= route.config.max_connecting);
@@ -372,8 +384,11 @@ impl Naive {
         limits: &PoolConfig,
     ) {
         let waiting = || self.waiting.iter().filter(|waits| waits.route == route.id);
-        for berth in self.berths.values().filter(|berth| berth.route == route.id) {
+        for (&slot, berth) in self.berths.iter().filter(|(_, berth)| berth.route == route.id) {
             let idle = berth.place == Place::Idle;
+            if self.may_be_aside(now, slot) {
+                continue;
+            }
             let passed = |w: &Waiting| now < w.deadline && Self::may_use(berth, w.key, w.fresh);
             assert!(!(idle && waiting().any(passed)), "a waiter beside an idle connection");
             let (wait, proving) = self.in_family(route.id, berth.key.unwrap_or_default());
@@ -385,14 +400,17 @@ impl Naive {
         let wants = waiting().count() > counts.connecting + covered
             && counts.connecting < most
             && total.connecting < limits.max_connecting_total;
+        // What is set aside is not evicted.
+        let idle = |slot: &SlotId| !self.may_be_aside(now, *slot);
+        let idle = |of: Option<RouteId>| {
+            let idle = self.slots(|place| *place == Place::Idle).into_iter().filter(idle);
+            idle.filter(|slot| of.is_none_or(|of| self.berths[slot].route == of)).count()
+        };
         let own = counts.total() < route.config.max_connections
             || (counts.total() == route.config.max_connections
-                && counts.idle + counts.quarantined > covered);
+                && idle(Some(route.id)) + counts.quarantined > covered);
         // What routes keep ready is not evicted for others.
-        let spare = self
-            .routes
-            .iter()
-            .any(|other| self.counts(Some(other.id), false).idle > other.config.min_idle);
+        let spare = self.routes.iter().any(|other| idle(Some(other.id)) > other.config.min_idle);
         let all = total.total() < limits.max_total || (total.total() == limits.max_total && spare);
         assert!(rests || !(wants && own && all), "a waiter is stopped though there is room");
     }

@@ -21,6 +21,9 @@ pub(crate) fn address_of(slot: SlotId) -> Option<AddressId> {
     address.map(AddressId)
 }
 
+/// All addresses.
+pub(crate) const ADDRESSES: [AddressId; 2] = [AddressId(1), AddressId(2)];
+
 /// How long the peer at the first address lets a connection idle. That at the second closes when it
 /// likes to.
 const LIMIT: Duration = Duration::from_millis(1100);

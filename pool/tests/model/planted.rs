@@ -174,6 +174,10 @@ impl Planted {
                 | Event::Abandon { .. }
                 | Event::Close { .. }
                 | Event::Overdue { .. }
+                | Event::Ask { .. }
+                | Event::AddressFailed { .. }
+                | Event::AddressRecovered { .. }
+                | Event::Knock { .. }
                 | Event::Probe { .. } => return Some(event),
             }
         }

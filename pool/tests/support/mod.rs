@@ -6,7 +6,7 @@ use wharf_pool::time::{Instant, Now};
 use wharf_pool::{
     AddressId, ClientId, CloseCause, Condition, ConnectError, ConnectFailure, Event, Grant, How,
     KeyId, LeaseId, Outcome, Pool, PoolConfig, Refusal, Released, Request, RouteConfig, RouteId,
-    SlotId, WaiterId,
+    Silence, SlotId, WaiterId,
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -121,6 +121,32 @@ impl Quay {
         self.opened += 1;
         assert!(self.pool.opened_at(self.now, slot, self.opened, AddressId(address)));
         self.granted(waiter)
+    }
+
+    /// Time passes, in which something sent to `address` is not acknowledged, and nothing comes from
+    /// there for `window`, which is long enough.
+    pub(crate) fn silent(&mut self, address: u64, slot: Option<SlotId>, window: Duration) {
+        self.sleep(window);
+        let (address, heard) = (AddressId(address), self.now.monotonic - window);
+        self.pool.on_silence(self.now, Silence { address, slot, heard, window });
+    }
+
+    /// A segment has come from `address`.
+    pub(crate) fn heard(&mut self, address: u64) {
+        self.pool.heard(self.now, AddressId(address), self.now.monotonic);
+    }
+
+    /// The slots by way of which to ask, and all other events.
+    pub(crate) fn asks(&mut self) -> (Vec<SlotId>, Vec<Event<u32>>) {
+        let (mut asks, mut others) = (Vec::new(), Vec::new());
+        for event in self.events() {
+            if let Event::Ask { slot, .. } = event {
+                asks.push(slot);
+            } else {
+                others.push(event);
+            }
+        }
+        (asks, others)
     }
 
     /// The peer closes a connection.

@@ -34,6 +34,7 @@ const OTHER: &[(&str, &str)] = &[
     ("pool.max_connecting_total", "9"),
     ("pool.max_routes", "7"),
     ("pool.dns_refresh", "\"1min\""),
+    ("pool.probe_after_idle", "\"off\""),
     ("pool.max_per_route", "3"),
     ("pool.max_waiters_per_route", "300"),
     ("pool.max_waiters_per_client", "0"),

@@ -60,6 +60,8 @@ fn every_failure_is_told_to_the_log() {
             Notice::SessionRefused { .. } => "session refused",
             Notice::ConnectFailed { .. } => "connect failed",
             Notice::ResolveFailed { .. } => "resolve failed",
+            Notice::AddressFailed { .. } => "address failed",
+            Notice::AddressRecovered { .. } => "address recovered",
             Notice::LeaseLost { .. } => "lease lost",
             Notice::ClientDied { .. } => "client died",
             Notice::LeaseOverdue { .. } => "lease overdue",

@@ -2,6 +2,7 @@
 //! stack that plays the upstreams on the other. [`transcript`] explains the notation.
 
 mod addresses;
+mod black_hole;
 mod client;
 mod crossings;
 mod eyeballs;

@@ -1,6 +1,7 @@
 //! One direction of the link between the shard and its upstreams: late, lossy or cut as told.
 
 use std::collections::VecDeque;
+use std::net::Ipv4Addr;
 
 use wharf_pool::time::{Duration, Instant};
 
@@ -26,6 +27,10 @@ pub(super) struct Wire {
     pub(super) is_cut: bool,
     /// So many packets are lost next.
     pub(super) lose_next: usize,
+    /// Packets from or to this IPv4 address are lost until told otherwise.
+    pub(super) black_hole: Option<Ipv4Addr>,
+    /// Packets of IPv4 from or to this port are lost until told otherwise.
+    pub(super) lost_port: Option<u16>,
     /// What happens by chance.
     pub(super) faults: Faults,
 }
@@ -39,7 +44,7 @@ impl Wire {
     /// A packet enters.
     pub(super) fn send(&mut self, now: Instant, chance: &mut Random, packet: &[u8]) {
         let is_unlucky = chance.is_one_of_thousand(self.faults.lost);
-        if self.is_cut || self.lose_next > 0 || is_unlucky {
+        if self.is_cut || self.lose_next > 0 || is_unlucky || self.swallows(packet) {
             self.lose_next = self.lose_next.saturating_sub(1);
             return;
         }
@@ -49,6 +54,16 @@ impl Wire {
         if chance.is_one_of_thousand(self.faults.doubled) {
             self.put(now + self.delay, packet);
         }
+    }
+
+    /// Whether packets as this one get lost. IPv4 without options: addresses are at 12 and 16, ports
+    /// at 20 and 22 (RFC 791, section 3.1; RFC 9293, section 3.1).
+    fn swallows(&self, packet: &[u8]) -> bool {
+        let address = self.black_hole.map(|address| address.octets());
+        let port = self.lost_port.map(u16::to_be_bytes);
+        let is_at = |part: &[u8], at: usize| packet.get(at..at + part.len()) == Some(part);
+        address.is_some_and(|address| is_at(&address, 12) || is_at(&address, 16))
+            || port.is_some_and(|port| is_at(&port, 20) || is_at(&port, 22))
     }
 
     /// In the order of arrival; those of one moment in the order of sending.
