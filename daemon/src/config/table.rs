@@ -402,10 +402,11 @@ pub(super) const KEYS: &[Key] = &[
     ),
     per_route(
         "pool.share",
-        Kind::Choice(&["uid", "uid+group", "any"]),
+        Kind::Choice(&["uid", "uid+group", "unit", "any"]),
         "\"uid\"",
         "Who may use a connection that another has used: clients of the same user, of the same \
-         user and primary group, or any client that may use the route.",
+         user and primary group, of the same user and control group (a service, a container), or any \
+         client that may use the route.",
     ),
     per_route(
         "pool.quarantine",

@@ -286,6 +286,8 @@ pub enum Share {
     /// Clients of the same user and primary group.
     #[serde(rename = "uid+group")]
     UidGroup,
+    /// Clients of the same user in the same control group: of one service, of one container.
+    Unit,
     /// Every client that may use the route.
     Any,
 }

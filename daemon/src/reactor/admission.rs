@@ -9,6 +9,7 @@ use wharf_pool::time::{Duration, Now};
 use super::processes::Joined;
 use super::readiness::{Interest, Token};
 use super::sockets::Socket;
+use super::unit;
 use super::{Reactor, sys};
 use crate::shard::Peer;
 
@@ -61,6 +62,9 @@ impl Reactor {
                 return;
             }
         };
+        if self.shard.shares_by_unit() {
+            peer.unit = pidfd.as_ref().and_then(|pidfd| unit::of(peer.pid, pidfd));
+        }
         let joined = pidfd.map(|pidfd| self.processes.join(peer.pid, pidfd));
         peer.client = match joined {
             Some(joined) => joined.client,
@@ -101,7 +105,8 @@ fn identify(socket: &OwnedFd) -> io::Result<(Peer, Option<OwnedFd>)> {
         let pidfd = sys::peer_pidfd(socket).ok();
         pidfd.or_else(|| open_pidfd(socket, number))
     });
-    let peer = Peer { pid, uid, gid, groups, client: wharf_pool::ClientId(0) };
+    let client = wharf_pool::ClientId(0);
+    let peer = Peer { pid, uid, gid, groups, unit: None, client };
     Ok((peer, pidfd))
 }
 

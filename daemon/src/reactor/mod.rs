@@ -16,6 +16,7 @@ mod readiness;
 mod sockets;
 #[expect(unsafe_code, reason = "a few questions to sockets have no safe wrapper; see the file")]
 mod sys;
+mod unit;
 
 use std::io;
 

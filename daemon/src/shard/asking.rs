@@ -144,10 +144,21 @@ impl Shard {
     ) -> Result<(Sharing, Duration), Denied> {
         let settings = &self.routes.get(route).expect("a route that was just found").settings;
         let timeout = settings.lease_timeout;
-        let sharing = self.keys.intern(domain(settings, peer), tag).ok_or_else(|| {
+        let domain = domain(settings, peer).ok_or_else(|| {
+            Denied::new(
+                ErrorToken::HttpRequestDenied,
+                format!(
+                    "the control group of process {} is not known, by which this route is shared: \
+                     connect again, and see that wharfd can read /proc/{}/cgroup",
+                    peer.pid, peer.pid
+                ),
+            )
+        })?;
+        let sharing = self.keys.intern(domain, tag).ok_or_else(|| {
             Denied::new(
                 ErrorToken::Quota,
-                "too many different tags were used since the daemon began".to_owned(),
+                "too many different tags or control groups were used since the daemon began"
+                    .to_owned(),
             )
         })?;
         Ok((sharing, timeout))

@@ -5,16 +5,19 @@
 //! domains that differ get numbers that differ, whatever they are called.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use wharf_pool::{FamilyId, KeyId};
 
 /// Who is in the same security domain, as far as a route's `share` setting tells them apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Domain {
     /// One user.
     Uid(u32),
     /// One user and one group.
     UidAndGid(u32, u32),
+    /// One user in one control group.
+    Unit(u32, Arc<str>),
     /// One user among all: the configuration lets everybody share, one after the other. What such a
     /// connection has served is not what it serves now, so it is none of the user's alone.
     AmongAll(u32),
@@ -48,7 +51,7 @@ pub(super) struct Keys {
     ids: HashMap<Key, KeyId>,
     /// No more than there are keys.
     families: HashMap<Option<Box<str>>, FamilyId>,
-    /// How many tags each domain has used.
+    /// How many tags each domain has used, and how many control groups each user.
     tags: HashMap<Domain, usize>,
     limit: usize,
     tags_limit: usize,
@@ -64,11 +67,9 @@ impl Keys {
 
     /// The key of `domain` and `tag`, and its family; `None` when a limit is met and the key is new.
     pub(super) fn intern(&mut self, domain: Domain, tag: Option<&str>) -> Option<Sharing> {
+        let is_among_all = matches!(domain, Domain::AmongAll(_));
         let key = self.key(domain, tag)?;
-        let family = match domain {
-            Domain::AmongAll(_) => Some(self.family(tag)?),
-            Domain::Uid(_) | Domain::UidAndGid(..) | Domain::Any => None,
-        };
+        let family = if is_among_all { Some(self.family(tag)?) } else { None };
         Some(Sharing { key, family })
     }
 
@@ -82,14 +83,20 @@ impl Keys {
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
         }
-        let tags = self.tags.get(&domain).copied().unwrap_or(0);
-        if self.ids.len() >= self.limit || (tag.is_some() && tags >= self.tags_limit) {
+        // What clients can make any number of: tags of their domain, control groups of their user.
+        let invented = match (&key.domain, tag) {
+            (Domain::Unit(uid, _), _) => Some(Domain::Uid(*uid)),
+            (domain, Some(_)) => Some(domain.clone()),
+            (_, None) => None,
+        };
+        let tags = invented.as_ref().and_then(|by| self.tags.get(by)).copied().unwrap_or(0);
+        if self.ids.len() >= self.limit || (invented.is_some() && tags >= self.tags_limit) {
             return None;
         }
         let id = KeyId(u32::try_from(self.ids.len()).ok()?);
         self.ids.insert(key, id);
-        if tag.is_some() {
-            self.tags.insert(domain, tags + 1);
+        if let Some(by) = invented {
+            self.tags.insert(by, tags + 1);
         }
         Some(id)
     }
@@ -109,6 +116,9 @@ mod tests {
             keys.intern(Domain::Uid(1000), Some("")),
             keys.intern(Domain::Uid(1000), Some("reports")),
             keys.intern(Domain::UidAndGid(1000, 1000), None),
+            keys.intern(Domain::Unit(1000, "/a.service".into()), None),
+            keys.intern(Domain::Unit(1000, "/b.service".into()), None),
+            keys.intern(Domain::Unit(1001, "/a.service".into()), None),
             keys.intern(Domain::AmongAll(1000), None),
             keys.intern(Domain::Any, None),
         ];
@@ -151,5 +161,16 @@ mod tests {
         assert_eq!(keys.intern(Domain::Uid(1), Some("b")), tagged[1], "a known one is still known");
         assert!(keys.intern(Domain::Uid(1), None).is_some());
         assert!(keys.intern(Domain::Uid(2), Some("c")).is_some());
+    }
+
+    #[test]
+    fn who_invents_control_groups_leaves_room_for_others() {
+        let mut keys = Keys::new(16, 2);
+        let unit = |uid, name: &str| Domain::Unit(uid, name.into());
+        assert!(keys.intern(unit(1, "/a"), None).is_some());
+        assert!(keys.intern(unit(1, "/b"), None).is_some());
+        assert_eq!(keys.intern(unit(1, "/c"), None), None);
+        assert!(keys.intern(unit(1, "/a"), None).is_some(), "a known one is still known");
+        assert!(keys.intern(unit(2, "/c"), None).is_some());
     }
 }

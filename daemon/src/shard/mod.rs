@@ -194,6 +194,12 @@ impl Shard {
             .min()
     }
 
+    /// Whether [`Peer::unit`] is of use: some route is shared by it.
+    #[must_use]
+    pub fn shares_by_unit(&self) -> bool {
+        self.routes.shares_by_unit()
+    }
+
     /// Adds packets that are due to `batch`; `false` when there are none. Call until then.
     pub fn poll_transmit(&mut self, now: Now, batch: &mut PacketBatch) -> bool {
         self.stack.poll_transmit(instant(now), batch)

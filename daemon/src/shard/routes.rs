@@ -149,6 +149,11 @@ impl Routes {
         Ok(Found::New(Box::new((origin, rule.clone()))))
     }
 
+    /// Whether some rule shares connections by the clients' control groups.
+    pub(super) fn shares_by_unit(&self) -> bool {
+        self.rules().iter().any(|rule| rule.settings.share == Share::Unit)
+    }
+
     /// Remembers the pool's route for `origin`.
     pub(super) fn insert(&mut self, route: RouteId, origin: Origin, rule: &Route) {
         let addresses = fixed_addresses(&origin, rule).map_or_else(
@@ -366,12 +371,13 @@ pub(super) fn route_config(settings: &RouteSettings) -> RouteConfig {
     }
 }
 
-/// The security domain of `peer` on a route with these settings.
-pub(super) fn domain(settings: &RouteSettings, peer: &Peer) -> Domain {
-    match settings.share {
+/// The security domain of `peer` on a route with these settings; none if what decides it is not known.
+pub(super) fn domain(settings: &RouteSettings, peer: &Peer) -> Option<Domain> {
+    Some(match settings.share {
         Share::Uid => Domain::Uid(peer.uid),
         Share::UidGroup => Domain::UidAndGid(peer.uid, peer.gid),
+        Share::Unit => Domain::Unit(peer.uid, peer.unit.clone()?),
         Share::Any if settings.quarantine => Domain::AmongAll(peer.uid),
         Share::Any => Domain::Any,
-    }
+    })
 }

@@ -4,6 +4,8 @@
 //! nor the stack: the shard asks both on its behalf. It has at most one lease at a time, and a
 //! client that wants more opens more sessions.
 
+use std::sync::Arc;
+
 use wharf_pool::time::Instant;
 use wharf_pool::{ClientId, CloseCause, LeaseId, RouteId, WaiterId};
 use wharf_protocol::{DaemonMessage, EARLY_DATA_MAX, Frame, encode_daemon};
@@ -26,6 +28,8 @@ pub struct Peer {
     pub gid: u32,
     /// Its supplementary groups.
     pub groups: Vec<u32>,
+    /// Its control group, for routes that share by it; none if that is not known.
+    pub unit: Option<Arc<str>>,
     /// The process, told apart from others that had the same number before.
     pub client: ClientId,
 }

@@ -137,7 +137,14 @@ mod tests {
     use super::*;
 
     fn session() -> Session {
-        Session::new(Peer { pid: 1, uid: 2, gid: 3, groups: Vec::new(), client: ClientId(1) })
+        Session::new(Peer {
+            pid: 1,
+            uid: 2,
+            gid: 3,
+            groups: Vec::new(),
+            unit: None,
+            client: ClientId(1),
+        })
     }
 
     fn at(nanos: u64) -> Instant {

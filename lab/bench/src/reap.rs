@@ -95,7 +95,8 @@ impl Quay {
     /// A client leases one connection of each route and gives it back: from then on the routes keep
     /// theirs ready.
     fn use_every_route(&mut self) {
-        let peer = Peer { pid: 1, uid: 0, gid: 0, groups: Vec::new(), client: ClientId(1) };
+        let peer =
+            Peer { pid: 1, uid: 0, gid: 0, groups: Vec::new(), unit: None, client: ClientId(1) };
         let session = self.shard.handle_session_opened(self.now, peer);
         let names: Vec<String> = (1..=ROUTES).map(|route| route.to_string()).collect();
         let mut bytes = Vec::new();

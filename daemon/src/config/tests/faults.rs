@@ -249,7 +249,7 @@ fn a_syntax_error_hides_nothing_behind_it() {
         "f0:2: not TOML: key with no value, expected `=` (write KEY = VALUE)",
         "f0:3: not TOML: extra `=`, expected nothing (text stands in \"quotes\", a list in \
          [brackets])",
-        "f0:4: pool.share: \"all\" is not one of \"uid\", \"uid+group\", \"any\"",
+        "f0:4: pool.share: \"all\" is not one of \"uid\", \"uid+group\", \"unit\", \"any\"",
         "f0:5: not TOML: unclosed table, expected `]` (write [SECTION] or [[route]] on a line of \
          its own)",
         "f0:9: not TOML: duplicate key (keep one of the two)",

@@ -245,3 +245,37 @@ fn a_reload_that_stops_sharing_holds_for_the_next_lease() {
         "#,
     );
 }
+
+#[test]
+fn services_of_one_user_share_no_connection_where_the_unit_decides() {
+    let mut world = World::with(|s| s.config.routes[0].settings.share = Share::Unit);
+    for (name, unit) in [("a", "/shop.service"), ("b", "/blog.service"), ("c", "/shop.service")] {
+        world.units.insert(name.to_owned(), unit.into());
+    }
+    world.play(
+        r#"
+        a > HELLO; 1 LEASE route=web; 1 DATA "a"
+            u1 opens
+            u1 < "a"
+            a < WELCOME
+            a < 1 LEASED new
+            pool: leased 1
+        a > 1 RELEASE reusable tx=1
+            a < 1 RELEASED kept
+            pool: idle 1
+        b > HELLO; 1 LEASE route=web
+            u2 opens
+            b < WELCOME
+            b < 1 LEASED new
+            pool: idle 1, leased 1
+        c > HELLO; 1 LEASE route=web
+            c < WELCOME
+            c < 1 LEASED idle uses=1
+            pool: leased 2
+        # Its control group is not known, so neither is whose connections it may have.
+        d > HELLO; 1 LEASE route=web
+            d < WELCOME
+            d < 1 REFUSED http_request_denied "the control group of process 4 is not known, by which this route is shared: connect again, and see that wharfd can read /proc/4/cgroup"
+        "#,
+    );
+}

@@ -97,6 +97,8 @@ pub(super) struct World {
     pub(super) notices: Vec<Notice>,
     /// What the upstreams' end of the link has seen, if anybody looks.
     pub(super) seen: Option<Vec<Seen>>,
+    /// Control groups of clients yet to connect, by name.
+    pub(super) units: BTreeMap<String, std::sync::Arc<str>>,
     /// Sessions that have been opened: each is another process.
     processes: u64,
     chance: Random,
@@ -126,6 +128,7 @@ impl World {
             asked: Vec::new(),
             notices: Vec::new(),
             seen: None,
+            units: BTreeMap::new(),
             processes: 0,
             chance: Random::new(setting.seed),
             batch: PacketBatch::new(64, 1500),
@@ -147,6 +150,7 @@ impl World {
             uid,
             gid,
             groups: vec![gid],
+            unit: self.units.get(name).cloned(),
             client: ClientId(self.processes),
         };
         let id = self.shard.handle_session_opened(self.now, peer);

@@ -58,6 +58,7 @@ impl World<'_> {
             uid: plan.uid,
             gid: plan.uid,
             groups: vec![plan.uid],
+            unit: None,
             client: ClientId(number),
         };
         let session = self.shard.handle_session_opened(self.shown(), peer);
