@@ -6,8 +6,8 @@
 //! server's log.
 //!
 //! - [`case`]: the servers, by how long each lets a connection idle.
-//! - [`schedule`]: when each client asks. [`storm`]: how all of them do.
-//! - [`network`]: the two hosts, and the way between them. `server`, `http`, `daemon`.
+//! - [`schedule`]: when each client asks. `storm`: how all of them do.
+//! - `network`: the two hosts, and the way between them. `server`, `http`, `daemon`.
 //! - `ours`, `hyper`: the clients of either contender.
 //! - [`log`], [`tally`], [`figures`]: what the server, the clients and the daemon have seen.
 //! - [`run`](mod@run) is one contender's turn, `table` what came of all.
