@@ -267,6 +267,10 @@ pub struct PoolCounts {
     pub stale_lease_errors: Counts,
     /// Waiters woken, each by one release or one freed slot.
     pub waiters_woken: u64,
+    /// Addresses that were asked whether they are there, because nothing came where something should.
+    pub addresses_suspected: u64,
+    /// Addresses that were given up because they did not answer (rule M).
+    pub addresses_failed: u64,
     /// How long leases were held ([`HOLD_BOUNDS_US`]).
     pub lease_hold: Distribution,
     /// How long connects took, by outcome ([`CONNECT_BOUNDS_US`]).

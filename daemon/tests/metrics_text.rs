@@ -66,6 +66,8 @@ fn pool() -> PoolCounts {
         release_rejected: vec![("stale", 0)],
         stale_lease_errors: vec![("never_sent", 0), ("unknown", 0)],
         waiters_woken: 2,
+        addresses_suspected: 3,
+        addresses_failed: 1,
         lease_hold: hold,
         connect_duration: vec![
             ("connected", connected),

@@ -49,7 +49,7 @@ enum Chore {
     },
     /// What the transport costs and reaches, measured; see lab/README.md.
     Bench {
-        /// `grid`, `memory`, `packet-cost`, `pool`, `queue` or `reap`, and what that is told: `--write`, `--json`, ..
+        /// `grid`, `memory`, `overload`, `packet-cost`, `pool`, `queue`, `reap` or `stale`, and what that is told: `--write`, `--json`, ..
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

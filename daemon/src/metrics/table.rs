@@ -258,6 +258,18 @@ pub const TABLE: &[Metric] = &[
         |view, sink| per_route(view, sink, |route| route.waiter_cancel_after_offer),
     ),
     counter(
+        "pool_addresses_suspected_total",
+        "Addresses asked whether they are there, because nothing came where something should.",
+        &[],
+        |view, sink| sink(&[], view.snapshot.pool.addresses_suspected),
+    ),
+    counter(
+        "pool_addresses_failed_total",
+        "Addresses given up because they did not answer.",
+        &[],
+        |view, sink| sink(&[], view.snapshot.pool.addresses_failed),
+    ),
+    counter(
         "pool_waiters_woken_total",
         "Waiters woken: one for each release or freed slot that serves one.",
         &[],

@@ -107,6 +107,8 @@ impl Shard {
             release_rejected: counts(stats.releases_rejected.iter()),
             stale_lease_errors: self.tally.lost.iter().map(|(k, n)| (k.token(), n)).collect(),
             waiters_woken: stats.waiters_woken,
+            addresses_suspected: stats.addresses_suspected,
+            addresses_failed: stats.addresses_failed,
             lease_hold: distribution(HOLD_BOUNDS_US, &stats.lease_hold),
             connect_duration: durations.collect(),
         }

@@ -6,6 +6,7 @@
 //! - [`pool`]: time of a lease beside other pools, and how long those wait who have to.
 //! - [`stale`]: requests lost to idle connections that a server closes, beside hyper-util's client.
 //! - [`idle`]: the many idle connections of the first two, and who answers them.
+//! - [`overload`]: what becomes of leases when far more are asked for than can be served.
 //! - [`queue`]: what a release costs by how many wait for it.
 //! - [`reap`]: what it costs a turn that a great many connections expire at once.
 //! - [`statistics`], [`machine`], [`results`]: medians, what was measured on, where it is written.
@@ -28,6 +29,7 @@ pub mod idle;
 pub mod machine;
 pub mod memory;
 pub mod namespace;
+pub mod overload;
 pub mod packet_cost;
 pub mod pool;
 pub mod queue;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: grid, memory, packet-cost, pool, queue, reap, stale.
+//! `cargo xtask bench`: grid, memory, overload, packet-cost, pool, queue, reap, stale.
 
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "it speaks to the person who runs it")]
@@ -12,7 +12,9 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde_json::Value;
 use wharf_bench::machine::Machine;
 use wharf_bench::scheduling::Scheduling;
-use wharf_bench::{grid, memory, namespace, packet_cost, pool, queue, reap, results, stale};
+use wharf_bench::{
+    grid, memory, namespace, overload, packet_cost, pool, queue, reap, results, stale,
+};
 
 /// What transport and pool cost and what they reach; each figure with its spread.
 #[derive(Debug, Parser)]
@@ -34,6 +36,8 @@ enum What {
     Pool(Pool),
     /// Cost of a release with few and with many who wait for it.
     Queue(Queue),
+    /// What becomes of leases when far more are asked for than can be served.
+    Overload(Overload),
     /// How long the turns take in which a great many connections expire.
     Reap(Reap),
     /// Requests lost to connections that the server has closed, beside hyper-util's client.
@@ -110,6 +114,15 @@ struct Queue {
 }
 
 #[derive(Debug, Args)]
+struct Overload {
+    /// Seconds of each load.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Debug, Args)]
 struct Reap {
     /// How many connections; more than once for more sizes. 100 thousand and a million unless given.
     #[arg(long)]
@@ -159,6 +172,7 @@ fn main() -> ExitCode {
         What::PacketCost(options) => run_packet_cost(&options),
         What::Pool(options) => run_pool(&options),
         What::Queue(options) => run_queue(&options),
+        What::Overload(options) => run_overload(&options),
         What::Reap(options) => run_reap(&options),
         What::Stale(options) => run_stale(&options),
         What::Daemon(options) => stale::serve(&options.config),
@@ -227,6 +241,16 @@ fn run_queue(options: &Queue) -> Result<(), String> {
     let rows = queue::measure(extent);
     let report = queue::report(&machine, extent, &rows);
     options.output.give("queue", &report, &queue::json(&machine, &rows))
+}
+
+fn run_overload(options: &Overload) -> Result<(), String> {
+    let span = Duration::try_from_secs_f64(options.seconds)
+        .map_err(|error| format!("--seconds {}: {error}", options.seconds))?;
+    let machine = Machine::here(&root());
+    let rows = overload::TIMES.into_iter().map(|times| overload::measure(times, span));
+    let rows = rows.collect::<Result<Vec<_>, _>>()?;
+    let report = overload::report(&machine, &rows);
+    options.output.give("overload", &report, &overload::json(&machine, &rows))
 }
 
 fn run_reap(options: &Reap) -> Result<(), String> {
