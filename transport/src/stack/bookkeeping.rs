@@ -130,6 +130,7 @@ impl Stack {
         }
         if vacates {
             self.demux.remove(&tuple, index);
+            self.ports.release(&tuple);
         }
     }
 
@@ -234,7 +235,7 @@ impl Stack {
         let tuple = entry.tuple;
         if let Some(record) = entry.body.live().and_then(Connection::time_wait) {
             self.free(now, index);
-            self.stats.time_wait_overflows += self.time_waits.insert(tuple, record);
+            self.enter_time_wait(tuple, record);
         } else if entry.body.state() == State::Closed {
             self.free(now, index);
         }

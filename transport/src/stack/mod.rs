@@ -60,7 +60,9 @@ mod icmp;
 mod link;
 mod listener;
 mod memory;
+mod own_tuple;
 mod peers;
+mod port_set;
 mod ports;
 mod receive;
 mod replies;
@@ -193,7 +195,7 @@ impl Stack {
     /// early does nothing.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.watched.tell(now);
-        self.time_waits.expire(now);
+        self.expire_time_waits(now);
         // All that has expired is taken out first: a connection that arms its timer for `now`
         // again is called in the next turn, so that one turn ends.
         let mut expired = core::mem::take(&mut self.expired);
@@ -352,6 +354,7 @@ impl Stack {
         let counted: usize = self.states.iter().sum();
         assert_eq!(counted, self.connections.len(), "each connection has one state");
         assert!(self.demux.len() <= self.connections.len(), "a tuple of nobody");
+        self.assert_ports();
         assert!(self.time_waits.len() <= self.config.time_wait_max, "too many TIME-WAITs");
         assert!(self.connections.len() <= self.config.connections_max, "too many connections");
     }

@@ -156,7 +156,7 @@ impl Stack {
         let isn = record.next_isn(candidate);
         self.handle_listen_segment(now, listener, tuple, syn, Some(isn));
         if self.find(&tuple).is_some() {
-            self.time_waits.remove(&tuple);
+            self.forget_time_wait(&tuple);
         }
     }
 

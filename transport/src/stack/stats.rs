@@ -114,6 +114,7 @@ counters! {
     keepalive_probes = "TcpExtTCPKeepAlive": "Keepalive probes sent.",
     time_waits: "Connections that entered TIME-WAIT.",
     time_wait_overflows = "TcpExtTCPTimeWaitOverflow": "TIME-WAIT entries evicted because the table was full.",
+    tw_recycled = "TcpExtTWRecycled": "Connections opened with the addresses and ports of one in TIME-WAIT, as no port was free (RFC 6191).",
     listen_overflows = "TcpExtListenOverflows": "Handshakes dropped because the accept queue was full.",
     listen_drops = "TcpExtListenDrops": "SYNs to a listener dropped for any reason.",
     pmtu_lowered: "Segment sizes lowered because a router said that a packet was too big (RFC 1191, RFC 8201).",

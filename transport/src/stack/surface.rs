@@ -60,10 +60,14 @@ impl Stack {
             return Err(ConnectError::TooManyConnections);
         }
         self.watched.tell(now);
-        let tuple = self.free_tuple(local, remote)?;
+        let (tuple, before) = self.own_tuple(now, local, remote)?;
         self.stats.active_opens += 1;
-        let start = self.start(now, tuple);
+        let mut start = self.start(now, tuple);
+        if let Some(before) = before {
+            start.isn = before.next_isn(start.isn);
+        }
         let connection = Connection::connect(now, &self.config.tcp, start);
+        self.ports.take(&tuple);
         Ok(self.add(tuple, Owner::Holder, connection))
     }
 
@@ -313,33 +317,6 @@ impl Stack {
     pub(super) fn ends_of(&self, tuple: FourTuple) -> Ends {
         let local = self.addresses.address(tuple.local());
         Ends { local: SocketAddr::new(local, tuple.local_port()), remote: tuple.remote() }
-    }
-
-    /// A tuple towards `remote` that nobody has: each of our addresses is tried in turn.
-    fn free_tuple(
-        &mut self,
-        from: Option<LocalAddress>,
-        remote: SocketAddr,
-    ) -> Result<FourTuple, ConnectError> {
-        let Self { addresses, ports, demux, connections, time_waits, listeners, .. } = self;
-        let mut error = ConnectError::NoAddress;
-        let may_leave = |local: &LocalAddress| from.is_none_or(|from| from == *local);
-        for local in addresses.of_family(remote.ip()).filter(may_leave) {
-            let tuple = |port: u16| FourTuple::new(local, port, remote);
-            let port = ports.choose(addresses.address(local), remote, |port| {
-                let tuple = tuple(port);
-                demux
-                    .find(&tuple, |index| connections.at(index).is_some_and(|it| it.tuple == tuple))
-                    .is_none()
-                    && !time_waits.contains(&tuple)
-                    && !listeners.uses_port(port)
-            });
-            match port {
-                Some(port) => return Ok(tuple(port)),
-                None => error = ConnectError::NoPort,
-            }
-        }
-        Err(error)
     }
 
     fn abandon(&mut self, now: Instant, index: u32) {

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::Stack;
 use super::tuple::FourTuple;
 use super::tuple_index::TupleIndex;
 use crate::tcp::TimeWait;
@@ -47,19 +48,22 @@ impl TimeWaitTable {
         self.index.contains(tuple)
     }
 
-    /// Takes a connection in; returns how many entries had to go for it, itself included.
-    pub(super) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> u64 {
+    /// Takes a connection in. Returns the tuple that had to go for it: the oldest entry's if the
+    /// table is full, the connection's own if the table may have none.
+    pub(super) fn insert(&mut self, tuple: FourTuple, record: TimeWait) -> Option<FourTuple> {
         if self.max == 0 {
-            return 1;
+            return Some(tuple);
         }
-        let mut evicted = 0;
-        while self.index.len() >= self.max {
-            self.pop_front();
-            evicted += 1;
-        }
+        let evicted = if self.index.len() >= self.max { self.pop_front() } else { None };
         self.close_gaps();
         self.push_back(tuple, record);
         evicted
+    }
+
+    /// The record of `tuple`.
+    pub(super) fn record(&self, tuple: &FourTuple) -> Option<&TimeWait> {
+        let place = self.place(self.index.find(tuple)?);
+        self.queue.get(place)?.as_ref().map(|entry| &entry.record)
     }
 
     /// The record of `tuple`, to be shown a segment.
@@ -85,11 +89,9 @@ impl TimeWaitTable {
         }
     }
 
-    /// Lets go of what has waited long enough.
-    pub(super) fn expire(&mut self, now: Instant) {
-        while self.earliest().is_some_and(|end| end <= now) {
-            self.pop_front();
-        }
+    /// Lets go of an entry that has waited long enough, and says which; call it until there is none.
+    pub(super) fn pop_expired(&mut self, now: Instant) -> Option<FourTuple> {
+        self.earliest().filter(|end| *end <= now).and_then(|_| self.pop_front())
     }
 
     /// When the next entry ends.
@@ -107,12 +109,12 @@ impl TimeWaitTable {
         self.queue.push_back(Some(Entry { record, hash }));
     }
 
-    fn pop_front(&mut self) {
-        if let Some(Some(entry)) = self.queue.pop_front() {
-            self.index.remove_number(entry.hash, self.first);
-        }
+    fn pop_front(&mut self) -> Option<FourTuple> {
+        let entry = self.queue.pop_front()?;
+        let tuple = entry.and_then(|entry| self.index.remove_number(entry.hash, self.first));
         self.first = self.first.wrapping_add(1);
         self.drop_gaps_in_front();
+        tuple
     }
 
     /// The first place is an entry, or the queue is empty: `earliest` need not search.
@@ -148,5 +150,32 @@ impl TimeWaitTable {
 
     fn place(&self, number: u32) -> usize {
         usize::try_from(number.wrapping_sub(self.first)).expect("an index fits")
+    }
+}
+
+impl Stack {
+    /// A connection that nobody holds any more stays in TIME-WAIT as a record of its own.
+    pub(super) fn enter_time_wait(&mut self, tuple: FourTuple, record: TimeWait) {
+        if record.has_timestamps() {
+            self.ports.wait(&tuple);
+        }
+        if let Some(evicted) = self.time_waits.insert(tuple, record) {
+            self.stats.time_wait_overflows += 1;
+            self.ports.release(&evicted);
+        }
+    }
+
+    /// Lets go of the records that have waited long enough.
+    pub(super) fn expire_time_waits(&mut self, now: Instant) {
+        while let Some(tuple) = self.time_waits.pop_expired(now) {
+            self.ports.release(&tuple);
+        }
+    }
+
+    /// Another connection of `tuple` has begun, which the peer has opened.
+    pub(super) fn forget_time_wait(&mut self, tuple: &FourTuple) {
+        if self.time_waits.remove(tuple).is_some() {
+            self.ports.release(tuple);
+        }
     }
 }

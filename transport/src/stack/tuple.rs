@@ -67,6 +67,11 @@ impl FourTuple {
         Self { remote: octets, remote_port: remote.port(), local_port, local }
     }
 
+    /// The same with another local port.
+    pub(super) const fn with_port(self, local_port: u16) -> Self {
+        Self { local_port, ..self }
+    }
+
     pub(super) fn local(&self) -> LocalAddress {
         self.local
     }

@@ -47,11 +47,12 @@ impl TupleIndex {
         }
     }
 
-    /// Removes what is filed under `number`, by the hash that [`insert`](Self::insert) gave.
-    pub(super) fn remove_number(&mut self, hash: u64, number: u32) {
-        if let Ok(entry) = self.table.find_entry(hash, |(_, filed)| *filed == number) {
-            entry.remove();
-        }
+    /// Removes what is filed under `number`, by the hash that [`insert`](Self::insert) gave, and
+    /// says which tuple that was.
+    pub(super) fn remove_number(&mut self, hash: u64, number: u32) -> Option<FourTuple> {
+        let entry = self.table.find_entry(hash, |(_, filed)| *filed == number).ok()?;
+        let ((tuple, _), _) = entry.remove();
+        Some(tuple)
     }
 
     /// Files what is under one number under another.
@@ -105,9 +106,9 @@ mod tests {
         let hash = index.insert(tuple(1), 10);
         index.renumber(hash, 10, 11);
         assert_eq!(index.find(&tuple(1)), Some(11));
-        index.remove_number(hash, 10);
+        assert_eq!(index.remove_number(hash, 10), None);
         assert_eq!(index.tuples().collect::<Vec<_>>(), [tuple(1)]);
-        index.remove_number(hash, 11);
+        assert_eq!(index.remove_number(hash, 11), Some(tuple(1)));
         assert_eq!(index.len(), 0);
     }
 

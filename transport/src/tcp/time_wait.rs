@@ -26,7 +26,7 @@ const ISN_GAP: u32 = 65_535 + 2;
 pub struct TimeWait {
     expires: Instant,
     begun: Instant,
-    /// When a segment that carries nothing was last answered.
+    /// When a segment was last answered.
     answered: Option<Instant>,
     snd_nxt: SeqNumber,
     rcv_nxt: SeqNumber,
@@ -99,11 +99,21 @@ impl TimeWait {
         if candidate.after(floor) { candidate } else { floor }
     }
 
-    /// Whether we may open a connection of this tuple ourselves: with timestamps, and once ours
-    /// have moved on (RFC 6191, section 3).
+    /// Whether both ends used timestamps, so that a SYN of ours can be told from the old segments.
+    #[must_use]
+    pub const fn has_timestamps(&self) -> bool {
+        self.timestamps.is_some()
+    }
+
+    /// Whether we may open a connection of this tuple ourselves: with timestamps, and once all that
+    /// we send has newer ones than all that we have sent, answers of TIME-WAIT included (RFC 6191,
+    /// section 3; RFC 7323, appendix B.2).
     #[must_use]
     pub fn may_reconnect(&self, now: Instant) -> bool {
-        self.timestamps.is_some() && now.since(self.begun) > RECONNECT_AFTER
+        let is_newer = |answered: Instant| answered.as_millis() < now.as_millis();
+        self.has_timestamps()
+            && now.since(self.begun) >= RECONNECT_AFTER
+            && self.answered.is_none_or(is_newer)
     }
 
     /// RFC 6191, section 2: the SYN is newer by its timestamp; without one, by its number.
@@ -133,15 +143,12 @@ impl TimeWait {
         self.expires = now + length;
     }
 
-    fn may_answer(&mut self, now: Instant) -> bool {
-        let may = self.answered.is_none_or(|last| now.since(last) >= ANSWER_INTERVAL);
-        if may {
-            self.answered = Some(now);
-        }
-        may
+    fn may_answer(&self, now: Instant) -> bool {
+        self.answered.is_none_or(|last| now.since(last) >= ANSWER_INTERVAL)
     }
 
-    fn acknowledgement(&self, now: Instant) -> Segment<'static> {
+    fn acknowledgement(&mut self, now: Instant) -> Segment<'static> {
+        self.answered = Some(now);
         let timestamps = self
             .timestamps
             .map(|(recent, offset)| Timestamps { value: clock(now, offset), echo: recent });

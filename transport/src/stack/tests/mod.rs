@@ -6,6 +6,7 @@ mod listening;
 mod memory;
 mod paths;
 mod peers;
+mod port_reuse;
 mod rest;
 mod time_waits;
 

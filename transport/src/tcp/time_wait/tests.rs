@@ -95,8 +95,22 @@ fn an_isn_after_it_is_above_its_numbers() {
 
 #[test]
 fn we_reconnect_only_with_timestamps_that_have_moved_on() {
-    let late = Instant::from_millis(1_001);
+    let late = Instant::from_millis(1_000);
     assert!(!record(None).may_reconnect(late));
-    assert!(!record(Some((1, 1))).may_reconnect(Instant::from_millis(1_000)));
+    assert!(!record(Some((1, 1))).may_reconnect(Instant::from_millis(999)));
     assert!(record(Some((1, 1))).may_reconnect(late));
+}
+
+#[test]
+fn an_answer_of_time_wait_counts_among_what_we_have_sent() {
+    let mut record = record(Some((1, 1)));
+    let late = Instant::from_millis(5_000);
+    let old = segment(Flags::ACK, SeqNumber::new(u32::MAX) - 9, Some(1));
+    let Verdict::Reply(reply) = record.handle_segment(late, &old) else { panic!("no reply") };
+    assert_eq!(reply.options.timestamps.unwrap().value, clock(late, 1));
+    assert!(!record.may_reconnect(late), "a SYN would carry the same timestamp");
+    assert!(record.may_reconnect(late + Duration::from_millis(1)));
+    let fin = segment(FIN_ACK, SeqNumber::new(u32::MAX) - 1, Some(1));
+    record.handle_segment(late, &fin);
+    assert!(!record.may_reconnect(late + Duration::from_millis(999)), "2 MSL begins anew");
 }
