@@ -181,6 +181,7 @@ fn print_total(report: &Report, arguments: &Arguments, took: Duration) {
         ("not delivered", report.undelivered),
         ("too long", report.oversized),
         ("black holes", report.black_holes),
+        ("ports recycled", report.recycled),
         ("sent again", report.resent),
         ("stream bytes", report.bytes),
         ("turns", report.turns),

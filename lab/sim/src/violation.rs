@@ -90,6 +90,8 @@ pub struct Report {
     pub oversized: u64,
     /// Times that a path was taken for one that swallows what is too long, in silence.
     pub black_holes: u64,
+    /// Connections from a port that another had in TIME-WAIT.
+    pub recycled: u64,
     /// Segments that were sent again.
     pub resent: u64,
     /// Bytes of streams that arrived.
@@ -111,6 +113,7 @@ impl Report {
         self.undelivered += other.undelivered;
         self.oversized += other.oversized;
         self.black_holes += other.black_holes;
+        self.recycled += other.recycled;
         self.resent += other.resent;
         self.bytes += other.bytes;
         self.turns += other.turns;

@@ -9,6 +9,9 @@ use crate::mtu::PathMtu;
 use crate::plant::Plant;
 use crate::way::Conditions;
 
+/// Ports of a daemon by default: from 10 000 on.
+const PORTS: u16 = 55_536;
+
 /// A daemon, its clients, its upstreams, and what befalls them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scenario {
@@ -57,6 +60,8 @@ pub struct Settings {
     pub ecn: bool,
     /// All text is paced.
     pub pacing: bool,
+    /// Ports that connections leave from, at least one.
+    pub ports: u16,
 }
 
 /// One client: a process with one session.
@@ -166,6 +171,7 @@ impl Scenario {
         };
         let mut mtus = Dice::new(seed ^ 0x3770);
         ways.iter_mut().for_each(|way| way.mtu = PathMtu::draw(&mut mtus, false));
+        let mut ports = Dice::new(seed ^ 0x6191);
         let upstreams = Upstreams::draw(&mut dice, &ways);
         let count = 1 + dice.below(8);
         let patrons = (0..count).map(|_| Patron::draw(&mut dice)).collect();
@@ -176,7 +182,7 @@ impl Scenario {
             seed,
             ways,
             resolutions: [resolution(&mut dice), resolution(&mut dice)],
-            settings: Settings::draw(&mut dice),
+            settings: Settings { ports: draw_ports(&mut ports), ..Settings::draw(&mut dice) },
             patrons,
             upstreams,
             acts,
@@ -245,6 +251,12 @@ fn calm(dice: &mut Dice) -> Conditions {
     conditions
 }
 
+/// Most daemons have all ports; some so few that those in TIME-WAIT are taken again, or that there is
+/// none.
+fn draw_ports(dice: &mut Dice) -> u16 {
+    if dice.one_in(3) { 1 + u16::try_from(dice.below(8)).unwrap_or(0) } else { PORTS }
+}
+
 fn draw_act(dice: &mut Dice) -> (Duration, Act) {
     let after = dice.duration(Duration::from_millis(1), Duration::from_secs(20));
     let act = match dice.below(6) {
@@ -271,6 +283,7 @@ impl Settings {
             congestion: dice.pick(&[Congestion::Cubic, Congestion::Reno]),
             ecn: dice.one_in(2),
             pacing: dice.one_in(4),
+            ports: PORTS,
         }
     }
 
@@ -288,6 +301,7 @@ impl Settings {
             congestion: Congestion::Cubic,
             ecn: false,
             pacing: false,
+            ports: PORTS,
         }
     }
 }

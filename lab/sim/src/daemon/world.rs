@@ -370,6 +370,7 @@ impl<'a> World<'a> {
             undelivered: self.ways.iter().map(Way::undelivered).sum(),
             oversized: self.ways.iter().map(Way::oversized).sum(),
             black_holes: near.pmtu_black_holes + far.pmtu_black_holes,
+            recycled: near.tw_recycled,
             resent: near.retrans_segs + far.retrans_segs,
             bytes: customers().map(|customer| customer.heard_bytes).sum(),
             turns: self.turns,
@@ -401,6 +402,8 @@ pub(super) fn config(settings: &Settings) -> Config {
     // Runs last some seconds.
     config.pool.dns_refresh = Duration::from_secs(2);
     config.control.max_leases_per_uid = settings.per_uid;
+    let first_port = *config.transport.port_range.start();
+    config.transport.port_range = first_port..=first_port.saturating_add(settings.ports - 1);
     config.control.session_buffer = settings.session_buffer;
     config
 }

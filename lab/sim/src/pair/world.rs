@@ -336,6 +336,7 @@ impl<'a> World<'a> {
             undelivered,
             oversized: self.ways.iter().map(Way::oversized).sum(),
             black_holes: stats().map(|stats| stats.pmtu_black_holes).sum(),
+            recycled: stats().map(|stats| stats.tw_recycled).sum(),
             resent: stats().map(|stats| stats.retrans_segs).sum(),
             bytes: self.talks.iter().flatten().map(read).sum(),
             turns: self.turns,
