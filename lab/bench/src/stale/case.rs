@@ -26,7 +26,7 @@ pub struct Case {
     /// The server's limit.
     pub limit: Limit,
     /// Clients, each with a connection of its own: so many that [`LEASES`](super::LEASES) take
-    /// less than a minute.
+    /// less than two minutes.
     pub clients: u32,
 }
 
