@@ -171,7 +171,7 @@ impl Addresses {
 
     /// The same, to change it.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Address> {
-        self.arena.at(index).is_some().then(|| &mut self.arena[index])
+        self.arena.at_mut(index)
     }
 
     /// Changes what is thought of the path to `index`.
