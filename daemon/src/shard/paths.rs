@@ -143,10 +143,14 @@ impl Shard {
         let Some(peer) = self.doubts.by_id.get(&address).map(|doubted| doubted.peer) else {
             return;
         };
-        let knock = match self.routes.lead_to(peer) {
-            true => self.stack.connect(instant(now), peer).ok(),
-            false => None,
-        };
+        if !self.routes.lead_to(peer) {
+            let doubted = self.doubts.settle(address);
+            if let Some(knock) = doubted.and_then(|doubted| doubted.knock) {
+                let _gone = self.stack.abort(instant(now), knock);
+            }
+            return self.pool.forget_failure(now, address);
+        }
+        let knock = self.stack.connect(instant(now), peer).ok();
         if let Some(before) = self.doubts.knock(address, knock) {
             let _gone = self.stack.abort(instant(now), before);
         }

@@ -12,7 +12,7 @@
 //! that has no other address goes on connecting there, under the rests of rule C: each attempt is a
 //! question too, and its waiters have nobody else to hope for.
 
-use super::{Instant, NIL, Now, Pool, State};
+use super::{Instant, NIL, Now, Phase, Pool, State};
 use crate::event::Event;
 use crate::health::{self, Health, Silence};
 use crate::ids::{AddressId, SlotId};
@@ -59,6 +59,17 @@ impl<C: Copy> Pool<C> {
         self.observe(now);
         if let Some(index) = self.addresses.find(address) {
             self.heard_from(now, index, at);
+        }
+    }
+
+    /// Nobody will connect to `address` any more: whether it has failed is of no interest, and it is
+    /// knocked at no longer.
+    pub fn forget_failure(&mut self, now: Now, address: AddressId) {
+        self.observe(now);
+        let Some(index) = self.addresses.find(address) else { return };
+        let found = self.addresses.at(index);
+        if found.is_some_and(|address| matches!(address.health(), Health::Failed { .. })) {
+            self.think(now, index, Health::Well);
         }
     }
 
@@ -241,7 +252,11 @@ impl<C: Copy> Pool<C> {
         self.sweep_now(now);
     }
 
+    /// Asks whether a failed address is back; not where nobody will connect any more.
     fn knock(&mut self, now: Now, index: u32, knocks: u32) {
+        if self.phase != Phase::Running {
+            return self.think(now, index, Health::Well);
+        }
         let Some(address) = self.addresses.at(index) else { return };
         let id = address.id();
         let doubled = self.config.knock_min.saturating_mul(1 << (knocks + 1).min(20));
