@@ -169,6 +169,11 @@ impl Addresses {
         self.arena.at(index)
     }
 
+    /// The index of every address that is known.
+    pub(crate) fn indices(&self) -> Vec<u32> {
+        self.arena.iter().map(|(index, _)| index).collect()
+    }
+
     /// The same, to change it.
     pub(crate) fn at_mut(&mut self, index: u32) -> Option<&mut Address> {
         self.arena.at_mut(index)

@@ -96,6 +96,8 @@ pub enum Event<C> {
         lease: LeaseId,
         /// Which limit it has passed.
         limit: Overdue,
+        /// What it is of; the transport may have ended it.
+        connection: C,
         /// For how long it was held when this was said.
         held: Duration,
     },

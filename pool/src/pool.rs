@@ -209,6 +209,7 @@ impl<C: Copy> Pool<C> {
         self.prove(now, self.groups.at(self.waiters[waiter].group).family);
         self.expect_release(now, waiter);
         self.use_room(now, route);
+        self.keep_warm(route);
         Outcome::Waiting(self.waiter_id(waiter))
     }
 

@@ -72,12 +72,12 @@ fn each_lease_of_a_connection_has_its_own_time() {
 #[test]
 fn a_turn_that_comes_late_tells_all_at_once_the_shortest_first() {
     let (mut quay, route) = quay();
-    let lease = quay.held(route).lease;
+    let wharf_pool::Grant { lease, connection, .. } = quay.held(route);
     quay.now = quay.now + 100 * SEC;
     quay.pool.handle_timeout(quay.now);
     let limits = std::iter::from_fn(|| quay.pool.poll_event());
     let told: Vec<Event<u32>> = limits.collect();
-    let of = |limit| Event::Overdue { lease, limit, held: 100 * SEC };
+    let of = |limit| Event::Overdue { lease, limit, connection, held: 100 * SEC };
     assert_eq!(told, [of(Overdue::FirstUse), of(Overdue::Warn), of(Overdue::Max)]);
 }
 

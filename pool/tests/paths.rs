@@ -344,3 +344,47 @@ fn a_warm_route_replaces_what_died() {
     let connect = |event: &Event<u32>| matches!(event, Event::Connect { .. });
     assert_eq!(others.iter().filter(|event| connect(event)).count(), 1, "{others:?}");
 }
+
+#[test]
+fn where_nobody_will_connect_any_more_a_failed_address_is_forgotten() {
+    let (mut quay, route) = spacious();
+    quay.idle_at(route, 7);
+    fail(&mut quay, None);
+    assert!(quay.pool.is_shunned(AddressId(7)));
+    quay.pool.forget_failure(quay.now, AddressId(7));
+    assert!(!quay.pool.is_shunned(AddressId(7)));
+    quay.sleep(100 * SEC);
+    quay.quiet();
+
+    let (mut quay, route) = spacious();
+    quay.idle_at(route, 7);
+    fail(&mut quay, None);
+    quay.pool.drain(quay.now);
+    quay.sleep(100 * SEC);
+    quay.quiet();
+    assert_eq!(quay.pool.poll_timeout(), None, "a pool that ends knocks nowhere");
+}
+
+#[test]
+fn one_that_cannot_ask_drops_the_doubt() {
+    let (mut quay, route) = spacious();
+    let held = quay.held_at(route, 7);
+    quay.silent(7, Some(held.slot), WINDOW);
+    assert_eq!(quay.asks().0, [held.slot]);
+    quay.pool.cannot_ask(quay.now, AddressId(7));
+    quay.sleep(10 * SEC);
+    assert_eq!(quay.asks().0, []);
+    assert_eq!(failures(&quay), (1, 0));
+}
+
+#[test]
+fn an_interval_that_is_changed_holds_for_addresses_that_are_known() {
+    let (mut quay, route) = live(support::Duration::ZERO);
+    quay.idle_at(route, 7);
+    quay.sleep(60 * SEC);
+    quay.quiet();
+    let config = PoolConfig { probe_after_idle: 5 * SEC, ..PoolConfig::default() };
+    quay.pool.configure(quay.now, config);
+    quay.sleep(5 * MS);
+    assert_eq!(quay.asks().0.len(), 1);
+}

@@ -362,3 +362,27 @@ fn a_drained_route_closes_what_was_proven() {
     assert!(quay.pool.is_empty());
     assert_eq!(quay.pool.keys(), 0);
 }
+
+#[test]
+fn what_was_kept_ready_and_went_to_another_domain_is_made_up_for() {
+    let mut quay = Quay::new();
+    let config = RouteConfig { min_idle: 1, max_connections: 4, ..RouteConfig::default() };
+    let route = quay.pool.add_route(config);
+    quay.sleep(2 * SEC);
+    let ready = quay.connect_event();
+    assert!(quay.open(ready));
+    let own = grant(quay.lease_of(route, 1));
+    quay.sleep(2 * SEC);
+    let beside = quay.connect_event();
+    assert!(quay.open(beside));
+    quay.pool.lost(quay.now, beside, CloseCause::PeerRst);
+    quay.release(own.lease, Condition::Reusable);
+    quay.sleep(2 * SEC);
+    quay.quiet();
+    let waiter = quay.wait_of(route, 2);
+    assert_eq!(quay.probe_event(), own.slot);
+    quay.pool.probed(quay.now, own.slot);
+    quay.granted(waiter);
+    quay.sleep(2 * SEC);
+    quay.connect_event();
+}

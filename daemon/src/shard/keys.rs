@@ -4,7 +4,7 @@
 //! those of all users of a route that is shared by all, with the same tag. A key is never a hash: two
 //! domains that differ get numbers that differ, whatever they are called.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use wharf_pool::{FamilyId, KeyId};
@@ -51,8 +51,12 @@ pub(super) struct Keys {
     ids: HashMap<Key, KeyId>,
     /// No more than there are keys.
     families: HashMap<Option<Box<str>>, FamilyId>,
-    /// How many tags each domain has used, and how many control groups each user.
+    /// How many tags each domain has used.
     tags: HashMap<Domain, usize>,
+    /// The keys of each user's control groups, the oldest first.
+    units: HashMap<u32, VecDeque<Key>>,
+    /// The number of the next key; none is given twice.
+    next: u32,
     limit: usize,
     tags_limit: usize,
 }
@@ -62,7 +66,8 @@ impl Keys {
     #[must_use]
     pub(super) fn new(limit: usize, tags_limit: usize) -> Self {
         let (ids, families, tags) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { ids, families, tags, limit, tags_limit }
+        let units = HashMap::new();
+        Self { ids, families, tags, units, next: 0, limit, tags_limit }
     }
 
     /// The key of `domain` and `tag`, and its family; `None` when a limit is met and the key is new.
@@ -83,22 +88,36 @@ impl Keys {
         if let Some(id) = self.ids.get(&key) {
             return Some(*id);
         }
-        // What clients can make any number of: tags of their domain, control groups of their user.
-        let invented = match (&key.domain, tag) {
-            (Domain::Unit(uid, _), _) => Some(Domain::Uid(*uid)),
-            (domain, Some(_)) => Some(domain.clone()),
-            (_, None) => None,
-        };
-        let tags = invented.as_ref().and_then(|by| self.tags.get(by)).copied().unwrap_or(0);
-        if self.ids.len() >= self.limit || (invented.is_some() && tags >= self.tags_limit) {
+        let is_unit = matches!(key.domain, Domain::Unit(..));
+        if let Domain::Unit(uid, _) = key.domain {
+            self.make_room(uid);
+        }
+        let is_tag = tag.is_some() && !is_unit;
+        let tags = self.tags.get(&key.domain).copied().unwrap_or(0);
+        if self.ids.len() >= self.limit || (is_tag && tags >= self.tags_limit) {
             return None;
         }
-        let id = KeyId(u32::try_from(self.ids.len()).ok()?);
-        self.ids.insert(key, id);
-        if let Some(by) = invented {
-            self.tags.insert(by, tags + 1);
+        let id = KeyId(self.next);
+        self.next = self.next.checked_add(1)?;
+        if let Domain::Unit(uid, _) = key.domain {
+            self.units.entry(uid).or_default().push_back(key.clone());
+        } else if is_tag {
+            self.tags.insert(key.domain.clone(), tags + 1);
         }
+        self.ids.insert(key, id);
         Some(id)
+    }
+
+    /// Forgets the oldest control group of a user that has used as many as are remembered. Containers
+    /// and transient services come under ever new names; one that comes again begins anew, without
+    /// the connections that it had.
+    fn make_room(&mut self, uid: u32) {
+        if let Some(units) = self.units.get_mut(&uid)
+            && units.len() >= self.tags_limit
+            && let Some(oldest) = units.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
     }
 }
 
@@ -164,13 +183,15 @@ mod tests {
     }
 
     #[test]
-    fn who_invents_control_groups_leaves_room_for_others() {
+    fn control_groups_come_under_ever_new_names_and_the_oldest_is_forgotten() {
         let mut keys = Keys::new(16, 2);
         let unit = |uid, name: &str| Domain::Unit(uid, name.into());
-        assert!(keys.intern(unit(1, "/a"), None).is_some());
-        assert!(keys.intern(unit(1, "/b"), None).is_some());
-        assert_eq!(keys.intern(unit(1, "/c"), None), None);
-        assert!(keys.intern(unit(1, "/a"), None).is_some(), "a known one is still known");
-        assert!(keys.intern(unit(2, "/c"), None).is_some());
+        let [a, b, c] = ["/a", "/b", "/c"].map(|name| keys.intern(unit(1, name), None));
+        assert!(a.is_some() && b.is_some() && c.is_some());
+        assert_eq!(keys.intern(unit(1, "/c"), None), c, "a known one is still known");
+        let again = keys.intern(unit(1, "/a"), None);
+        assert!(again.is_some() && ![a, b, c].contains(&again), "one that was forgotten is new");
+        assert!(keys.intern(unit(2, "/c"), Some("tag")).is_some());
+        assert!(keys.intern(Domain::Uid(1), Some("tag")).is_some(), "tags are counted apart");
     }
 }

@@ -6,16 +6,24 @@
 use wharf_pool::time::{Duration, Now};
 use wharf_pool::{CloseCause, Condition, LeaseId, Overdue};
 use wharf_protocol::ErrorToken;
+use wharf_transport::stack::ConnectionId;
 use wharf_transport::tcp::CloseReason;
 
+use super::connections::Role;
 use super::release::Totals;
 use super::session::{LeasePhase, Session, SessionId};
 use super::{Notice, Shard};
 
 impl Shard {
     /// A lease has passed one of its limits.
-    pub(super) fn overdue(&mut self, now: Now, lease: LeaseId, limit: Overdue, held: Duration) {
-        let Some(id) = self.holder(lease) else {
+    pub(super) fn overdue(
+        &mut self,
+        now: Now,
+        (id, lease): (Option<SessionId>, LeaseId),
+        limit: Overdue,
+        held: Duration,
+    ) {
+        let Some(id) = id else {
             return;
         };
         match limit {
@@ -28,13 +36,15 @@ impl Shard {
         }
     }
 
-    /// The session that holds `lease`, its connection alive or not. Leases become overdue so seldom
-    /// that a look at all sessions costs less than a table of them would.
-    fn holder(&self, lease: LeaseId) -> Option<SessionId> {
+    /// The session that holds `lease`, which is of `connection`. Where that is gone all sessions are
+    /// looked at: a client that knows of it and keeps its lease for long is seldom.
+    pub(super) fn holder(&self, lease: LeaseId, connection: ConnectionId) -> Option<SessionId> {
+        if let Some(Role::Leased(id)) = self.connections.get(connection).map(|link| link.role) {
+            return Some(id);
+        }
         let holds = |session: &Session| match session.lease.as_ref().map(|lease| &lease.phase) {
-            Some(LeasePhase::Held(held)) => held.lease == lease,
             Some(LeasePhase::Lost { lease: lost, .. }) => *lost == Some(lease),
-            Some(LeasePhase::Waiting { .. }) | None => false,
+            Some(LeasePhase::Held(_) | LeasePhase::Waiting { .. }) | None => false,
         };
         self.sessions.iter().find(|(_, session)| holds(session)).map(|(id, _)| id)
     }

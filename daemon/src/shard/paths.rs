@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use wharf_pool::time::{Instant, Now};
 use wharf_pool::{AddressId, Silence};
 use wharf_transport::stack::ConnectionId;
-use wharf_transport::tcp::{CloseReason, Event};
+use wharf_transport::tcp::{CloseReason, Event, Quiescence};
 
 use super::connections::{Link, Role, address_id};
 use super::{Notice, Shard, instant};
@@ -40,6 +40,10 @@ pub(super) struct Doubts {
 impl Doubts {
     /// The address behind `id` is asked.
     fn note(&mut self, id: AddressId, peer: SocketAddr) {
+        if self.by_id.len() == ADDRESSES_MAX {
+            // Of those that were only doubted most have long been settled, or are gone.
+            self.by_id.retain(|_, doubted| doubted.failed.is_some());
+        }
         if self.by_id.len() < ADDRESSES_MAX {
             self.by_id.entry(id).or_insert(Doubted { peer, failed: None, knock: None });
         }
@@ -102,6 +106,10 @@ impl Shard {
         let address = link.address();
         if heard > unless_after {
             return self.pool.heard(now, address, heard);
+        }
+        // What has sent its FIN sends nothing more that could be answered.
+        if self.stack.quiescence(connection) == Ok(Quiescence::HalfClosed) {
+            return self.pool.cannot_ask(now, address);
         }
         self.doubts.note(address, link.peer);
         let _watched = self.stack.await_segment(connection);

@@ -34,7 +34,11 @@ impl<C: Copy> Pool<C> {
     /// the idle at once and the leased at release (rule L).
     pub fn configure(&mut self, now: Now, config: PoolConfig) {
         self.observe(now);
+        let is_watched_anew = self.config.probe_after_idle != config.probe_after_idle;
         self.config = config;
+        if is_watched_anew {
+            self.watch_addresses(now);
+        }
         self.trim_now(now);
         for route in self.route_indices() {
             self.use_room(now, route);
@@ -45,6 +49,10 @@ impl<C: Copy> Pool<C> {
     pub fn configure_route(&mut self, now: Now, route: RouteId, config: RouteConfig) {
         self.observe(now);
         let Some(index) = self.find_route(route) else { return };
+        // A reload tells of every route, and most stay as they are.
+        if self.routes[index].config == config {
+            return;
+        }
         self.routes[index].config = config;
         self.rearm_all(now, self.routes[index].idle.back());
         self.rearm_all(now, self.routes[index].attempts.back());

@@ -54,7 +54,8 @@ impl<C: Copy> Pool<C> {
             self.routes[route].overdue += usize::from(limit == Overdue::Warn);
             let lease = LeaseId { index, serial, owner };
             let held = now.monotonic.since(since);
-            self.events.push_back(Event::Overdue { lease, limit, held });
+            let connection = self.slots[index].connection();
+            self.events.push_back(Event::Overdue { lease, limit, connection, held });
         }
         self.rearm(now, index);
     }

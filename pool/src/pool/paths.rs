@@ -73,6 +73,23 @@ impl<C: Copy> Pool<C> {
         }
     }
 
+    /// The connection that was to ask cannot: the doubt is dropped, as if there were nobody to ask.
+    pub fn cannot_ask(&mut self, now: Now, address: AddressId) {
+        self.observe(now);
+        let Some(index) = self.addresses.find(address) else { return };
+        let health = self.addresses.at(index).map(|address| address.health());
+        if matches!(health, Some(Health::Suspect { .. } | Health::Asked { .. })) {
+            self.think(now, index, Health::Well);
+        }
+    }
+
+    /// Looks at every address soon, by the interval that is in force now.
+    pub(super) fn watch_addresses(&mut self, now: Now) {
+        for index in self.addresses.indices() {
+            self.addresses.arm(index, now.monotonic);
+        }
+    }
+
     /// Whether connections should go elsewhere, if there is anywhere else: the address is suspect
     /// or has failed.
     #[must_use]
@@ -249,7 +266,6 @@ impl<C: Copy> Pool<C> {
         self.think(now, index, Health::Failed { knocks: 0, until });
         self.events.push_back(Event::AddressFailed { address: id });
         self.sweep_soon();
-        self.sweep_now(now);
     }
 
     /// Asks whether a failed address is back; not where nobody will connect any more.

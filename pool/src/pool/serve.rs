@@ -226,7 +226,9 @@ impl<C: Copy> Pool<C> {
             return Released::Kept;
         }
         self.deliver(now, index, waiter, source);
-        self.use_spare_proofs(now, self.slots[index].route);
+        let route = self.slots[index].route;
+        self.use_spare_proofs(now, route);
+        self.keep_warm(route);
         Released::HandedOn
     }
 
