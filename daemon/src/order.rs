@@ -7,6 +7,8 @@ pub enum Order {
     Pause,
     /// Leases are refused.
     Deny,
+    /// Leases are refused, idle connections close, leased ones at release.
+    Drain,
     /// Leases are granted again.
     Resume,
     /// Connections are replaced: the idle ones at once, the leased ones at release.
@@ -15,7 +17,8 @@ pub enum Order {
 
 impl Order {
     /// Every order.
-    pub const ALL: [Self; 4] = [Self::Pause, Self::Deny, Self::Resume, Self::Reconnect];
+    pub const ALL: [Self; 5] =
+        [Self::Pause, Self::Deny, Self::Drain, Self::Resume, Self::Reconnect];
 
     /// Its name as a command.
     #[must_use]
@@ -23,6 +26,7 @@ impl Order {
         match self {
             Self::Pause => "pause",
             Self::Deny => "deny",
+            Self::Drain => "drain",
             Self::Resume => "resume",
             Self::Reconnect => "reconnect",
         }

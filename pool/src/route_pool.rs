@@ -43,6 +43,8 @@ pub(crate) struct RoutePool {
     pub(crate) gate: Gate,
     /// How often its connections were to be replaced; older ones are not used again.
     pub(crate) epoch: u16,
+    /// Why.
+    pub(crate) renounced_for: CloseCause,
     /// The route goes when it is empty.
     pub(crate) removed: bool,
     pub(crate) connections: StateCounts,
@@ -103,6 +105,7 @@ impl RoutePool {
             phase: Phase::Running,
             gate: Gate::Open,
             epoch: 0,
+            renounced_for: CloseCause::Reconnect,
             removed: false,
             connections: StateCounts::default(),
             closing: 0,

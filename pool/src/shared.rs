@@ -262,6 +262,11 @@ impl<T: Send + 'static> SharedPool<T> {
         self.inner.change(|pool, now| pool.resume_route(now, route));
     }
 
+    /// Refuses leases of a route and lets it run empty; see [`Pool::empty_route`].
+    pub fn empty_route(&self, route: RouteId) {
+        self.inner.change(|pool, now| pool.empty_route(now, route));
+    }
+
     /// Replaces a route's connections; see [`Pool::reconnect_route`].
     pub fn reconnect_route(&self, route: RouteId) {
         self.inner.change(|pool, now| pool.reconnect_route(now, route));

@@ -3,7 +3,7 @@
 mod support;
 
 use support::{MS, Quay, SEC};
-use wharf_pool::{CloseCause, Condition, Event, How, Refusal, Released, Source};
+use wharf_pool::{CloseCause, Condition, Event, How, Refusal, Released, RouteConfig, Source};
 
 #[test]
 fn a_paused_route_lets_leases_wait_and_serves_them_when_it_goes_on() {
@@ -122,4 +122,28 @@ fn handles_of_no_route_change_nothing() {
     quay.pool.resume_route(quay.now, route);
     quay.pool.reconnect_route(quay.now, route);
     quay.quiet();
+}
+
+#[test]
+fn an_emptied_route_refuses_closes_what_it_has_and_is_as_new_when_it_goes_on() {
+    let mut quay = Quay::new();
+    let config = RouteConfig { min_idle: 0, max_connections: 3, ..RouteConfig::default() };
+    let route = quay.pool.add_route(config);
+    let held = quay.held(route);
+    let other = quay.held(route);
+    quay.release(other.lease, Condition::Reusable);
+    let waiter = quay.wait_as(route, 2);
+    let attempt = quay.connect_event();
+    quay.pool.empty_route(quay.now, route);
+    assert_eq!(quay.refused(waiter), Refusal::Denied);
+    assert_eq!(quay.event(), Some(Event::Abandon { slot: attempt }));
+    assert_eq!(quay.close_event(), (other.slot, CloseCause::Drain, How::Orderly));
+    quay.quiet();
+    assert_eq!(support::refusal(quay.lease(route)), Refusal::Denied);
+    let released = quay.release(held.lease, Condition::Reusable);
+    assert_eq!(released, Released::Closed(CloseCause::Drain));
+    quay.events();
+    quay.pool.resume_route(quay.now, route);
+    let held = quay.held(route);
+    assert_eq!(quay.release(held.lease, Condition::Reusable), Released::Kept);
 }

@@ -112,6 +112,8 @@ enum Command {
     Pause(orders::Options),
     /// Refuse leases of a route
     Deny(orders::Options),
+    /// Refuse leases of a route and let its connections end, the leased ones at release
+    Drain(orders::Options),
     /// Grant leases of a route again
     Resume(orders::Options),
     /// Replace a route's connections, the leased ones at release
@@ -143,6 +145,7 @@ pub fn run(invocation: &Invocation) -> ExitCode {
         Ok(Command::Nstat(options)) => nstat::run(&options, environment),
         Ok(Command::Pause(options)) => orders::run(Order::Pause, &options, environment),
         Ok(Command::Deny(options)) => orders::run(Order::Deny, &options, environment),
+        Ok(Command::Drain(options)) => orders::run(Order::Drain, &options, environment),
         Ok(Command::Resume(options)) => orders::run(Order::Resume, &options, environment),
         Ok(Command::Reconnect(options)) => orders::run(Order::Reconnect, &options, environment),
         Ok(Command::Demo(_)) => demo::run(arguments),

@@ -1,4 +1,4 @@
-//! `wharf pause`, `deny`, `resume`, `reconnect`: what an operator does to a route.
+//! `wharf pause`, `deny`, `drain`, `resume`, `reconnect`: what an operator does to a route.
 
 use clap::Args;
 use serde::Deserialize;
@@ -36,6 +36,9 @@ fn render(order: Order, answer: &Answer) -> String {
     let done = match order {
         Order::Pause => "paused: leases wait",
         Order::Deny => "denied: leases are refused",
+        Order::Drain => {
+            "drained: leases are refused, idle connections close, leased ones at release"
+        }
         Order::Resume => "resumed: leases are granted",
         Order::Reconnect => "reconnected: idle connections close, leased ones at release",
     };

@@ -19,6 +19,7 @@ impl Shard {
             match order.order {
                 Order::Pause => self.pool.pause_route(now, route),
                 Order::Deny => self.pool.deny_route(now, route),
+                Order::Drain => self.pool.empty_route(now, route),
                 Order::Resume => self.pool.resume_route(now, route),
                 Order::Reconnect => self.pool.reconnect_route(now, route),
             }

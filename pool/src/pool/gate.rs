@@ -1,14 +1,16 @@
-//! What an operator does to a route that runs: pause, deny, resume, reconnect.
+//! What an operator does to a route that runs: pause, deny, empty, resume, reconnect.
 //!
 //! Paused, leases queue up to the limits of the queue and their deadlines; nothing is granted and
 //! nobody connects. Denied, they are refused at once. What is leased goes on in both, and comes back
 //! as usual. Reconnect replaces the connections of a route: idle ones close, leased ones at release.
+//! Emptied, a route is denied and its connections go likewise.
 
 use super::{Now, Pool, Source, State};
 use crate::ids::{RouteId, SlotId};
 use crate::list::List;
 use crate::route_pool::Gate;
 use crate::slot::ByRoute;
+use crate::token::CloseCause;
 
 impl<C: Copy> Pool<C> {
     /// Lets leases of a route wait, and grants none.
@@ -43,9 +45,29 @@ impl<C: Copy> Pool<C> {
     /// ones at release.
     pub fn reconnect_route(&mut self, now: Now, route: RouteId) {
         self.observe(now);
-        let Some(index) = self.find_route(route) else { return };
-        self.routes[index].epoch = self.routes[index].epoch.wrapping_add(1);
-        self.join_trims(index);
+        if let Some(index) = self.find_route(route) {
+            self.renounce(now, index, CloseCause::Reconnect);
+        }
+    }
+
+    /// Denies leases of a route and lets it run empty, until it is resumed: its attempts to connect
+    /// are given up, and its connections close as if they were to be replaced.
+    /// [`Pool::drain_route`] is for good.
+    pub fn empty_route(&mut self, now: Now, route: RouteId) {
+        self.deny_route(now, route);
+        if let Some(index) = self.find_route(route) {
+            self.abandon_attempts(now, index);
+            self.renounce(now, index, CloseCause::Drain);
+            self.use_room(now, index);
+        }
+    }
+
+    /// The connections that a route has are not used again.
+    fn renounce(&mut self, now: Now, route: u32, cause: CloseCause) {
+        let pool = &mut self.routes[route];
+        pool.epoch = pool.epoch.wrapping_add(1);
+        pool.renounced_for = cause;
+        self.join_trims(route);
         self.trim_now(now);
     }
 

@@ -217,7 +217,7 @@ impl<C: Copy> Pool<C> {
         match pool.phase {
             Phase::Draining(cause) => Some((index, cause)),
             Phase::Running if self.slots[index].epoch != pool.epoch => {
-                Some((index, CloseCause::Reconnect))
+                Some((index, pool.renounced_for))
             }
             Phase::Running => (pool.connections.total() > pool.config.max_connections)
                 .then_some((index, CloseCause::LimitLowered)),

@@ -111,7 +111,7 @@ impl<C: Copy> Pool<C> {
             return Some(cause);
         }
         if slot.epoch != route.epoch {
-            return Some(CloseCause::Reconnect);
+            return Some(route.renounced_for);
         }
         if route.connections.total() > route.config.max_connections
             || self.connections.total() > self.config.max_total

@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(
             answer["error"]["hint"],
             "commands are status, routes, connections, sessions, counters, config, memory, trace, \
-             pause, deny, resume, reconnect"
+             pause, deny, drain, resume, reconnect"
         );
     }
 

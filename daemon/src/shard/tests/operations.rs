@@ -548,3 +548,42 @@ fn an_operator_pauses_denies_and_resumes_a_route() {
         "#,
     );
 }
+
+#[test]
+fn an_operator_drains_a_route_and_resumes_it() {
+    world().play(
+        r#"
+        a > HELLO; 1 LEASE route=web
+            u1 opens
+            a < WELCOME
+            a < 1 LEASED new
+            pool: leased 1
+        b > HELLO; 1 LEASE route=web
+            u2 opens
+            b < WELCOME
+            b < 1 LEASED new
+            pool: leased 2
+        b > 1 RELEASE reusable
+            b < 1 RELEASED kept
+            pool: idle 1, leased 1
+        operator drain web
+            u2 < FIN
+            closed drain
+            pool: leased 1, closing 1
+        u2 > FIN
+            pool: leased 1
+        b > 2 LEASE route=web
+            b < 2 REFUSED destination_unavailable
+        a > 1 RELEASE reusable
+            u1 < FIN
+            a < 1 RELEASED closed drain
+            closed drain
+            pool: closing 1
+        operator resume web
+        b > 3 LEASE route=web
+            u3 opens
+            b < 3 LEASED new
+            pool: leased 1, closing 1
+        "#,
+    );
+}
