@@ -573,6 +573,7 @@ impl Driver {
             0 => Gate::Paused,
             1 => Gate::Denied,
             2 => return self.pool.reconnect_route(self.now, id),
+            3 => return self.empty(place),
             _ => Gate::Open,
         };
         route.gate = gate;
@@ -581,6 +582,16 @@ impl Driver {
             Gate::Denied => self.pool.deny_route(self.now, id),
             Gate::Open => self.pool.resume_route(self.now, id),
         }
+    }
+
+    /// The operator lets a route run empty. Attempts that are given up for it have not failed.
+    fn empty(&mut self, place: usize) {
+        let route = &mut self.naive.routes[place];
+        route.gate = Gate::Denied;
+        let (id, allowance) = (route.id, route.allowance);
+        self.pool.empty_route(self.now, id);
+        self.hear_all();
+        self.naive.routes[place].allowance = allowance;
     }
 
     /// An address is removed from a route's, or is there again.
