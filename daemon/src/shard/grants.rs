@@ -25,8 +25,9 @@ impl Shard {
             wharf_pool::Event::Knock { address } => self.knock(now, address),
             wharf_pool::Event::Probe { slot, connection, .. } => self.probe(now, slot, connection),
             wharf_pool::Event::Overdue { lease, limit, connection, held } => {
-                let id = self.holder(lease, connection);
-                self.overdue(now, (id, lease), limit, held);
+                if let Some(id) = self.holder(lease, connection) {
+                    self.overdue(now, id, lease, limit, held);
+                }
             }
         }
     }

@@ -4,11 +4,12 @@
 
 use std::collections::HashSet;
 
-use wharf_pool::time::{Duration, Now};
+use wharf_pool::time::Now;
 use wharf_pool::{SlotId, Transition};
 use wharf_transport::stack::ConnectionId;
 
 use super::Shard;
+use super::report::millis;
 use super::session::{ActiveLease, LeasePhase, Session};
 use crate::inspect::{LeaseRow, SessionRow, TraceFilter, TransitionRow};
 
@@ -93,8 +94,4 @@ impl Shard {
             cause: entry.step.cause(),
         }
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -42,7 +42,8 @@ struct Key {
 }
 
 /// Hands out one [`KeyId`] for each pair of domain and tag, and one [`FamilyId`] for each tag of those
-/// who are among all, for as long as the daemon runs.
+/// who are among all. It is remembered for as long as the daemon runs, but for control groups, which
+/// come under ever new names.
 ///
 /// Bounded: tags come from clients, so a client that invents them without end is refused rather
 /// than remembered, long before nothing is left for others.
@@ -62,7 +63,8 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// An empty interner that takes at most `limit` keys, and `tags_limit` tags of one domain.
+    /// An empty interner that takes at most `limit` keys, and `tags_limit` tags of one domain; and of
+    /// one user so many control groups.
     #[must_use]
     pub(super) fn new(limit: usize, tags_limit: usize) -> Self {
         let (ids, families, tags) = (HashMap::new(), HashMap::new(), HashMap::new());

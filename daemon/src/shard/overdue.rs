@@ -15,17 +15,15 @@ use super::session::{LeasePhase, Session, SessionId};
 use super::{Notice, Shard};
 
 impl Shard {
-    /// A lease has passed one of its limits.
+    /// The lease of a session has passed one of its limits.
     pub(super) fn overdue(
         &mut self,
         now: Now,
-        (id, lease): (Option<SessionId>, LeaseId),
+        id: SessionId,
+        lease: LeaseId,
         limit: Overdue,
         held: Duration,
     ) {
-        let Some(id) = id else {
-            return;
-        };
         match limit {
             Overdue::FirstUse if self.is_used(id) => {}
             Overdue::FirstUse | Overdue::Warn => self.complain(id, limit, held),

@@ -299,7 +299,7 @@ fn connection_info(info: &Info) -> ConnectionInfo {
     }
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -363,3 +363,24 @@ fn a_connection_that_dies_alone_fails_no_address() {
     // All leases may lead elsewhere for the length of a window; mostly they do not.
     assert!(doubts * 10 <= timeouts, "{doubts} of {timeouts} timeouts made the address suspect");
 }
+
+/// A connection that has sent its FIN has nothing more to say that could be answered.
+#[test]
+fn an_address_whose_only_connection_has_finished_is_not_given_up_unasked() {
+    let mut world = World::with(|_| {});
+    let orders = [
+        "a > HELLO; 1 LEASE route=web; 1 DATA \"ping\"",
+        "up is cut",
+        "a > 1 FIN",
+        // Two timeouts, and twice the time of all questions.
+        "wait 2s",
+    ];
+    for order in orders {
+        world.order(order);
+        world.run();
+    }
+    assert!(world.shard.stack.stats().timeouts > 0);
+    let stats = world.shard.pool.stats();
+    assert!(stats.addresses_suspected > 0);
+    assert_eq!(stats.addresses_failed, 0);
+}
